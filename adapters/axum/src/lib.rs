@@ -1,0 +1,1 @@
+//! Mounts Tulbur's web handlers on axum.

@@ -1,0 +1,1 @@
+//! The HTTP transport of Tulbur, on reqwest.

@@ -1,0 +1,1 @@
+//! Framework-free web handlers and payer pages of Tulbur.

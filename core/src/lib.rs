@@ -1,0 +1,1 @@
+//! Vocabulary, provider traits, ports and registry of Tulbur.

@@ -1,0 +1,1 @@
+//! Durable payments over any Tulbur provider.

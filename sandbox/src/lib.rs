@@ -1,0 +1,1 @@
+//! The providers' own side of the wire, with pages, faults and explanations.
