@@ -1,1 +1,73 @@
-//! Vocabulary, provider traits, ports and registry of Tulbur.
+//! The vocabulary, the provider traits and the ports of Tulbur.
+//!
+//! This crate is what a provider crate and everything above it share. It has no HTTP client, no web framework, no
+//! database and no runtime: network and time are ports ([`HttpTransport`], [`Clock`]) that an application fills.
+//!
+//! * **Money** is exact ([`Money`]); the text on a provider's wire is rendered once ([`AmountFormat`]) and is what is
+//!   both hashed and sent ([`AmountText`]).
+//! * **A provider** is one struct behind [`Provider`], with one trait per ability.
+//! * **An [`Error`]** first says what may have happened ([`Outcome`]): nothing, a refusal, or unknown.
+//! * **Proof is a type**: only [`Verified`] facts move a payment, and only this crate makes them.
+
+mod clock;
+mod config;
+mod error;
+mod evidence;
+mod http;
+mod ids;
+mod info;
+mod ipn;
+pub mod layers;
+mod money;
+mod next;
+mod provider;
+mod reference;
+mod registry;
+mod request;
+mod secret;
+mod status;
+mod verified;
+
+pub use async_trait::async_trait;
+pub use bytes::Bytes;
+pub use secrecy::{ExposeSecret, SecretString};
+pub use url::Url;
+
+pub use clock::{Clock, ManualClock, Timestamp, system_now};
+pub use config::{AccountConfig, accounts_from};
+pub use error::{Error, ErrorKind, Outcome, Result};
+pub use evidence::{Accept, Evidence};
+pub use http::{
+    Effect, HttpRequest, HttpResponse, HttpTransport, Method, Phase, TransportError, TransportFault,
+};
+pub use ids::{IdSource, RandomIds, SequenceIds};
+pub use info::{
+    Ability, AmountRange, FlowEffect, FlowInfo, NotFound, NotifyAddress, OperationInfo, Poll, ProofBy,
+    ProviderInfo, QueryBy, RefundRule,
+};
+pub use ipn::{Channel, Delivery, Fields, IpnEvent, IpnOutcome, Meaning, Proof, Reply, Subject};
+pub use money::{AmountFormat, AmountText, Currency, Money, MoneyError};
+pub use next::{AppLink, CallbackUrl, Language, NextAction, PageKind, Redirect, is_loopback};
+pub use provider::{
+    CancelProvider, CaptureProvider, ChargeProvider, InvoiceProvider, IpnProvider, Provider, QrProvider,
+    QueryProvider, RefundProvider, TokenVaultProvider, TokenizeProvider, VoidProvider, abilities,
+};
+pub use reference::{
+    AccountName, Alphabet, ChargeRef, Flow, MerchantRef, OperationRef, OrderRef, PaymentRef, ProviderId,
+    ProviderRef, RefRule, ReferenceError,
+};
+pub use registry::{BuildEnv, ProviderFactory, Registration, Registry};
+pub use request::{
+    Capture, CaptureRequest, CardSetup, CardSetupAnswer, CardSetupState, Charge, ChargeRequest,
+    CreateCardSetup, CreateInvoice, Invoice, Options, Payer, ProviderOptions, Refund, RefundRequest,
+    RefundStatus, ReturnUrls, VoidRequest, Way, check_amount, read_options,
+};
+pub use secret::CardToken;
+pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};
+pub use verified::{
+    HmacHexKeys, IpnFacts, Place, Role, SaltedSha256, SignedField, Verified, charge, confirm,
+    confirm_card_setup,
+};
+
+#[doc(hidden)]
+pub use inventory as __inventory;

@@ -1,0 +1,254 @@
+//! What a provider can do, known before there is a payment.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Evidence;
+use crate::money::{Currency, Money};
+use crate::next::Language;
+use crate::reference::{AccountName, Flow, ProviderId, RefRule};
+use crate::request::Way;
+
+/// An ability that a provider may have; each is a trait of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Ability {
+    /// [`InvoiceProvider`](crate::InvoiceProvider).
+    Invoice,
+    /// [`QrProvider`](crate::QrProvider).
+    Qr,
+    /// [`QueryProvider`](crate::QueryProvider).
+    Query,
+    /// [`CancelProvider`](crate::CancelProvider).
+    Cancel,
+    /// [`CaptureProvider`](crate::CaptureProvider).
+    Capture,
+    /// [`VoidProvider`](crate::VoidProvider).
+    Void,
+    /// [`RefundProvider`](crate::RefundProvider).
+    Refund,
+    /// [`TokenizeProvider`](crate::TokenizeProvider).
+    Tokenize,
+    /// [`ChargeProvider`](crate::ChargeProvider).
+    Charge,
+    /// [`TokenVaultProvider`](crate::TokenVaultProvider).
+    Vault,
+    /// [`IpnProvider`](crate::IpnProvider).
+    Ipn,
+    /// An inherent method of the provider's own type: what is no payment, or only this provider has.
+    Inherent,
+}
+
+impl Ability {
+    /// The word that tables print.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Invoice => "invoice",
+            Self::Qr => "qr",
+            Self::Query => "query",
+            Self::Cancel => "cancel",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+            Self::Tokenize => "tokenize",
+            Self::Charge => "charge",
+            Self::Vault => "vault",
+            Self::Ipn => "ipn",
+            Self::Inherent => "inherent",
+        }
+    }
+}
+
+/// One operation on the provider's wire, and how well it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationInfo {
+    /// The trait through which it is offered.
+    pub ability: Ability,
+    /// Its name, as errors, logs and metrics have it.
+    pub name: String,
+    /// Method and path, or how a message arrives.
+    pub wire: String,
+    /// How well path and required fields are known.
+    pub evidence: Evidence,
+    /// The document page or client that says so.
+    pub source: String,
+}
+
+impl OperationInfo {
+    /// Describes one operation.
+    pub fn new(ability: Ability, name: &str, wire: &str, evidence: Evidence, source: &str) -> Self {
+        Self { ability, name: name.into(), wire: wire.into(), evidence, source: source.into() }
+    }
+}
+
+/// Whether starting this flow can take money by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowEffect {
+    /// A page or QR that nobody has seen takes no money: if its answer is lost, a new one may be made.
+    Inert,
+    /// It may take money although its answer was lost.
+    MovesMoney,
+}
+
+/// What a payment of this flow can be asked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum QueryBy {
+    /// Our own reference: askable even if the first answer was lost.
+    MerchantRef,
+    /// Our own reference together with the amount.
+    MerchantRefAndAmount,
+    /// The provider's reference: not askable if the first answer was lost.
+    ProviderRef,
+    /// Nothing: the provider offers no query for it.
+    Nothing,
+}
+
+/// What it means that the provider does not know a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotFound {
+    /// No conclusion: it may still appear.
+    ProvesNothing,
+    /// After this long it never happened.
+    ProvesAfter(Duration),
+}
+
+/// What proves that a payment of this flow was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofBy {
+    /// The answer to a query.
+    Query,
+    /// The answer to a query, or a notification whose checksum covers everything that matters.
+    QueryOrSignedIpn,
+    /// A notification alone; there is nothing to ask.
+    SignedIpn,
+}
+
+/// How often it makes sense to ask while somebody waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Poll {
+    /// How long after opening the first question is worth asking.
+    pub first: Duration,
+    /// The least time between two questions about one payment.
+    pub every: Duration,
+}
+
+/// What is known of one flow before there is a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowInfo {
+    /// The flow.
+    pub flow: Flow,
+    /// Whether starting it can take money by itself.
+    pub effect: FlowEffect,
+    /// What it can be asked by.
+    pub query_by: QueryBy,
+    /// What an unknown reference means.
+    pub not_found: NotFound,
+    /// What proves it.
+    pub proof: ProofBy,
+    /// How long a payer has; none if unknown.
+    pub lifetime: Option<Duration>,
+    /// How often to ask.
+    pub poll: Poll,
+}
+
+/// What refunds an account can make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundRule {
+    /// Whether less than the whole amount can be refunded.
+    pub partial: bool,
+    /// Whether one payment can be refunded several times.
+    pub repeated: bool,
+    /// How long after the payment; none if unknown.
+    pub window: Option<Duration>,
+}
+
+/// Where the provider learns the address of its notifications.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotifyAddress {
+    /// It sends none.
+    None,
+    /// One address is registered with the provider for the account.
+    PerAccount,
+    /// Each request names its own.
+    PerPayment,
+}
+
+/// The least and the most that one payment may be.
+pub type AmountRange = RangeInclusive<Money>;
+
+/// What one account's provider is and can do.
+///
+/// Presence of an ability is not here: it is computed from the traits, so it cannot lie.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ProviderInfo {
+    /// The provider's id.
+    pub id: ProviderId,
+    /// The account that it is configured under; the provider's id when it is only described.
+    pub account: AccountName,
+    /// The provider's name, for people.
+    pub name: String,
+    /// ISO 3166 codes of the countries it works in.
+    pub countries: Vec<String>,
+    /// The currencies it takes. A wire without a currency has the first.
+    pub currencies: Vec<Currency>,
+    /// The languages its pages have.
+    pub languages: Vec<Language>,
+    /// The ways to pay that it offers.
+    pub ways: Vec<Way>,
+    /// Its operations with their evidence.
+    pub operations: Vec<OperationInfo>,
+    /// Its flows.
+    pub flows: Vec<FlowInfo>,
+    /// Which references it takes.
+    pub ref_rule: RefRule,
+    /// The least and the most that one payment may be, where known.
+    pub amounts: Option<AmountRange>,
+    /// What refunds it makes, if any.
+    pub refunds: Option<RefundRule>,
+    /// Where it learns the notification address.
+    pub notify: NotifyAddress,
+    /// Whether a payment can save the card on the way.
+    pub saves_card_with_payment: bool,
+}
+
+impl ProviderInfo {
+    /// The least that every provider says; the rest starts empty and is set by field.
+    pub fn new(
+        id: ProviderId,
+        account: AccountName,
+        name: &str,
+        currency: Currency,
+        ref_rule: RefRule,
+    ) -> Self {
+        Self {
+            id,
+            account,
+            name: name.into(),
+            countries: Vec::new(),
+            currencies: vec![currency],
+            languages: Vec::new(),
+            ways: Vec::new(),
+            operations: Vec::new(),
+            flows: Vec::new(),
+            ref_rule,
+            amounts: None,
+            refunds: None,
+            notify: NotifyAddress::None,
+            saves_card_with_payment: false,
+        }
+    }
+
+    /// What is known of a flow.
+    pub fn flow(&self, flow: &Flow) -> Option<&FlowInfo> {
+        self.flows.iter().find(|info| info.flow == *flow)
+    }
+}

@@ -1,0 +1,543 @@
+//! What is asked of a provider, and what it answers.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
+use crate::money::{Currency, Money};
+use crate::next::{CallbackUrl, Language, NextAction};
+use crate::provider::Provider;
+use crate::reference::{MerchantRef, OperationRef, PaymentRef, ProviderRef};
+use crate::secret::CardToken;
+use crate::status::{Payment, PaymentStatus, SavedCard};
+
+/// How the payer pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// On the provider's page.
+    #[default]
+    Page,
+    /// By scanning a QR.
+    Qr,
+    /// By opening an app from a link.
+    App,
+    /// By approving on the phone whose number is given.
+    Phone,
+}
+
+/// Whether the money is taken at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capture {
+    /// At once.
+    #[default]
+    Now,
+    /// Held now, taken by a capture.
+    Later,
+}
+
+/// Who pays, as far as a provider wants to know. `Debug` shows only what is set, not its value.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payer {
+    /// Phone number, as the provider wants it.
+    pub phone: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Name.
+    pub name: Option<String>,
+}
+
+impl fmt::Debug for Payer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &Option<String>| if value.is_some() { "set" } else { "none" };
+        f.debug_struct("Payer")
+            .field("phone", &shown(&self.phone))
+            .field("email", &shown(&self.email))
+            .field("name", &shown(&self.name))
+            .finish()
+    }
+}
+
+/// Where the payer's browser or app comes back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnUrls {
+    /// After a payment.
+    pub success: CallbackUrl,
+    /// After a refusal.
+    pub failure: CallbackUrl,
+    /// After the payer gave up.
+    pub cancel: CallbackUrl,
+}
+
+impl ReturnUrls {
+    /// One address for all three; the result is asked for anyway.
+    pub fn one(url: CallbackUrl) -> Self {
+        Self { failure: url.clone(), cancel: url.clone(), success: url }
+    }
+
+    /// The address, if all three are one.
+    pub fn as_one(&self) -> Option<&CallbackUrl> {
+        (self.success == self.failure && self.success == self.cancel).then_some(&self.success)
+    }
+}
+
+/// A provider crate's own typed options. What only one provider has goes here.
+pub trait ProviderOptions: Serialize + DeserializeOwned {
+    /// The id of the provider whose options these are.
+    const PROVIDER: &'static str;
+}
+
+/// One provider's options with their type erased; any other provider refuses them.
+///
+/// They are kept as JSON, so that a stored request can be compared with another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Options {
+    provider: String,
+    value: Box<RawValue>,
+}
+
+impl Options {
+    /// Erases a provider's options.
+    ///
+    /// # Errors
+    /// When they cannot be serialised.
+    pub fn new<T: ProviderOptions>(options: &T) -> Result<Self> {
+        let value = serde_json::value::to_raw_value(options)
+            .map_err(|e| Error::invalid("options", "the options cannot be written as JSON").with_source(e))?;
+        Ok(Self { provider: T::PROVIDER.into(), value })
+    }
+
+    /// The id of the provider whose options these are.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// Reads them as the options of `T`'s provider.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when they are another provider's.
+    pub fn read<T: ProviderOptions>(&self) -> Result<T> {
+        if self.provider != T::PROVIDER {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("these are options of `{}`; leave them out or use that provider", self.provider),
+            )
+            .with_field("options"));
+        }
+        serde_json::from_str(self.value.get())
+            .map_err(|e| Error::invalid("options", "the options do not fit their type").with_source(e))
+    }
+}
+
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        self.provider == other.provider && self.value.get() == other.value.get()
+    }
+}
+
+impl Eq for Options {}
+
+/// Reads optional options, with the type's default when there are none.
+///
+/// # Errors
+/// As [`Options::read`].
+pub fn read_options<T: ProviderOptions + Default>(options: Option<&Options>) -> Result<T> {
+    options.map_or_else(|| Ok(T::default()), Options::read)
+}
+
+/// Asks for an invoice: something that the payer can pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateInvoice {
+    /// Our id of this payment, after the account's rule.
+    pub merchant_ref: MerchantRef,
+    /// What is asked for.
+    pub amount: Money,
+    /// What the payer reads, where the provider shows one.
+    pub description: String,
+    /// The payer's language.
+    pub language: Language,
+    /// Who pays.
+    pub payer: Payer,
+    /// Where the payer comes back to.
+    pub return_urls: Option<ReturnUrls>,
+    /// Where notifications go, for providers that are told with each request.
+    pub notify_url: Option<CallbackUrl>,
+    /// When it should end, for providers that can be told.
+    pub expires_at: Option<Timestamp>,
+    /// Whether the money is taken at once.
+    pub capture: Capture,
+    /// Whether to save the card on the way.
+    pub save_card: bool,
+    /// How the payer pays.
+    pub way: Way,
+    /// One provider's own options.
+    pub options: Option<Options>,
+}
+
+impl CreateInvoice {
+    /// An invoice on the provider's page, captured at once.
+    pub fn new(merchant_ref: MerchantRef, amount: Money, description: impl Into<String>) -> Self {
+        Self {
+            merchant_ref,
+            amount,
+            description: description.into(),
+            language: Language::default(),
+            payer: Payer::default(),
+            return_urls: None,
+            notify_url: None,
+            expires_at: None,
+            capture: Capture::default(),
+            save_card: false,
+            way: Way::default(),
+            options: None,
+        }
+    }
+
+    /// Checks what every provider checks: amount, currency, range, reference, way, and the options' owner.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidRequest`] or [`ErrorKind::Unsupported`], naming the field.
+    pub fn check(&self, provider: &dyn Provider) -> Result<()> {
+        let info = provider.info();
+        check_amount(self.amount, info)?;
+        info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
+        if !info.ways.contains(&self.way) {
+            return Err(unsupported("way", format!("{} does not offer this way to pay", info.name)));
+        }
+        if self.save_card && !info.saves_card_with_payment {
+            return Err(unsupported("save_card", format!("{} cannot save a card with a payment", info.name)));
+        }
+        if self.capture == Capture::Later && provider.captures().is_none() {
+            return Err(unsupported("capture", format!("{} takes the money at once", info.name)));
+        }
+        check_language(self.language, info)?;
+        check_owner(self.options.as_ref(), info)
+    }
+}
+
+fn unsupported(field: &'static str, message: String) -> Error {
+    Error::new(ErrorKind::Unsupported, message).with_field(field)
+}
+
+/// Checks an amount against what a provider takes.
+///
+/// # Errors
+/// [`ErrorKind::InvalidRequest`] for nothing or less, another currency, or an amount outside the known range.
+pub fn check_amount(amount: Money, info: &crate::info::ProviderInfo) -> Result<()> {
+    if !amount.is_positive() {
+        return Err(Error::invalid("amount", format!("{amount} is not more than nothing")));
+    }
+    if !info.currencies.contains(&amount.currency()) {
+        let taken: Vec<&str> = info.currencies.iter().map(|c| Currency::code(*c)).collect();
+        return Err(Error::invalid(
+            "amount",
+            format!("{} is not taken; {} takes {}", amount.currency(), info.name, taken.join(", ")),
+        ));
+    }
+    if let Some(range) = &info.amounts
+        && range.start().currency() == amount.currency()
+        && !(range.start().minor()..=range.end().minor()).contains(&amount.minor())
+    {
+        return Err(Error::invalid(
+            "amount",
+            format!("{amount} is outside what {} takes: {} to {}", info.name, range.start(), range.end()),
+        ));
+    }
+    Ok(())
+}
+
+fn check_language(language: Language, info: &crate::info::ProviderInfo) -> Result<()> {
+    if info.languages.is_empty() || info.languages.contains(&language) {
+        return Ok(());
+    }
+    let known: Vec<&str> = info.languages.iter().map(|l| l.code()).collect();
+    Err(Error::invalid("language", format!("{} has {}, not {language}", info.name, known.join(", "))))
+}
+
+fn check_owner(options: Option<&Options>, info: &crate::info::ProviderInfo) -> Result<()> {
+    match options {
+        Some(options) if info.id != *options.provider() => Err(unsupported(
+            "options",
+            format!("these are options of `{}`, and the account is of `{}`", options.provider(), info.id),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// An invoice that the payer can pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Invoice {
+    /// How to find it again.
+    pub payment: PaymentRef,
+    /// How it stands; pending as a rule.
+    pub status: PaymentStatus,
+    /// What the payer does, as alternatives in order of preference.
+    pub next: Vec<NextAction>,
+    /// When it ends, where that is known.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Invoice {
+    /// A pending invoice.
+    pub fn new(payment: PaymentRef, next: Vec<NextAction>) -> Self {
+        Self { payment, status: PaymentStatus::Pending, next, expires_at: None }
+    }
+}
+
+/// Asks to give money back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefundRequest {
+    /// The payment.
+    pub payment: PaymentRef,
+    /// Our persisted id of this refund.
+    pub operation_ref: OperationRef,
+    /// How much.
+    pub amount: Money,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl RefundRequest {
+    /// A refund.
+    pub fn new(
+        payment: PaymentRef,
+        operation_ref: OperationRef,
+        amount: Money,
+        reason: impl Into<String>,
+    ) -> Self {
+        Self { payment, operation_ref, amount, reason: reason.into() }
+    }
+}
+
+/// How a refund stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RefundStatus {
+    /// Accepted; the money is on its way.
+    Pending,
+    /// Given back.
+    Succeeded,
+    /// Not given back.
+    Failed,
+}
+
+/// A refund, as the provider answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refund {
+    /// The provider's id of it, where it gives one.
+    pub provider_ref: Option<ProviderRef>,
+    /// The amount *in the answer*, or the one asked for where the answer names none.
+    pub amount: Money,
+    /// How it stands.
+    pub status: RefundStatus,
+}
+
+impl Refund {
+    /// A refund of this amount.
+    pub fn new(amount: Money, status: RefundStatus) -> Self {
+        Self { provider_ref: None, amount, status }
+    }
+}
+
+/// Asks to take money that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CaptureRequest {
+    /// The authorised payment.
+    pub payment: PaymentRef,
+    /// Our persisted id of this capture.
+    pub operation_ref: OperationRef,
+    /// How much, at most what is held.
+    pub amount: Money,
+}
+
+impl CaptureRequest {
+    /// A capture.
+    pub fn new(payment: PaymentRef, operation_ref: OperationRef, amount: Money) -> Self {
+        Self { payment, operation_ref, amount }
+    }
+}
+
+/// Asks to let go of money that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VoidRequest {
+    /// The authorised payment.
+    pub payment: PaymentRef,
+    /// Our persisted id of this void.
+    pub operation_ref: OperationRef,
+}
+
+impl VoidRequest {
+    /// A void.
+    pub fn new(payment: PaymentRef, operation_ref: OperationRef) -> Self {
+        Self { payment, operation_ref }
+    }
+}
+
+/// Asks for a page on which the payer saves a card and buys nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreateCardSetup {
+    /// Our id of this set-up, after the account's rule.
+    pub merchant_ref: MerchantRef,
+    /// The payer's language.
+    pub language: Language,
+    /// Where the payer comes back to.
+    pub return_urls: Option<ReturnUrls>,
+    /// Where notifications go, for providers that are told with each request.
+    pub notify_url: Option<CallbackUrl>,
+    /// One provider's own options.
+    pub options: Option<Options>,
+}
+
+impl CreateCardSetup {
+    /// A card set-up.
+    pub fn new(merchant_ref: MerchantRef) -> Self {
+        Self {
+            merchant_ref,
+            language: Language::default(),
+            return_urls: None,
+            notify_url: None,
+            options: None,
+        }
+    }
+
+    /// Checks what every provider checks.
+    ///
+    /// # Errors
+    /// As [`CreateInvoice::check`].
+    pub fn check(&self, provider: &dyn Provider) -> Result<()> {
+        let info = provider.info();
+        info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
+        check_language(self.language, info)?;
+        check_owner(self.options.as_ref(), info)
+    }
+}
+
+/// A page on which the payer saves a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CardSetup {
+    /// How to find it again. It has no amount.
+    pub reference: PaymentRef,
+    /// What the payer does.
+    pub next: Vec<NextAction>,
+    /// When it ends, where that is known.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl CardSetup {
+    /// A card set-up that waits for the payer.
+    pub fn new(reference: PaymentRef, next: Vec<NextAction>) -> Self {
+        Self { reference, next, expires_at: None }
+    }
+}
+
+/// How a card set-up stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CardSetupAnswer {
+    /// The set-up, as the answer names it.
+    pub reference: PaymentRef,
+    /// `Paid` is never among these: a set-up that succeeded has a card.
+    pub state: CardSetupState,
+    /// The provider's own code.
+    pub code: Option<String>,
+    /// The provider's own words.
+    pub text: Option<String>,
+}
+
+impl CardSetupAnswer {
+    /// An answer.
+    pub fn new(reference: PaymentRef, state: CardSetupState) -> Self {
+        Self { reference, state, code: None, text: None }
+    }
+}
+
+/// How a card set-up stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CardSetupState {
+    /// The payer is not done.
+    Pending,
+    /// The card is saved.
+    Saved(SavedCard),
+    /// The card was refused.
+    Declined,
+}
+
+/// Asks to charge a saved card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChargeRequest {
+    /// Our id of this payment, after the account's rule.
+    pub merchant_ref: MerchantRef,
+    /// How much.
+    pub amount: Money,
+    /// The card.
+    pub token: CardToken,
+    /// What the payer reads, where the provider shows one.
+    pub description: String,
+    /// The language of the provider's texts.
+    pub language: Language,
+    /// Where the payer comes back to, should the card's bank want to see them.
+    pub return_urls: Option<ReturnUrls>,
+    /// Where notifications go, for providers that are told with each request.
+    pub notify_url: Option<CallbackUrl>,
+    /// One provider's own options.
+    pub options: Option<Options>,
+}
+
+impl ChargeRequest {
+    /// A charge.
+    pub fn new(merchant_ref: MerchantRef, amount: Money, token: CardToken) -> Self {
+        Self {
+            merchant_ref,
+            amount,
+            token,
+            description: String::new(),
+            language: Language::default(),
+            return_urls: None,
+            notify_url: None,
+            options: None,
+        }
+    }
+
+    /// Checks what every provider checks.
+    ///
+    /// # Errors
+    /// As [`CreateInvoice::check`].
+    pub fn check(&self, provider: &dyn Provider) -> Result<()> {
+        let info = provider.info();
+        check_amount(self.amount, info)?;
+        info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
+        check_language(self.language, info)?;
+        check_owner(self.options.as_ref(), info)
+    }
+}
+
+/// What came of charging a saved card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Charge {
+    /// How it stands. A decline is an answer, not an error.
+    pub payment: Payment,
+    /// A page that the card's bank wants the payer to see, if any.
+    pub next: Vec<NextAction>,
+}
+
+impl Charge {
+    /// A charge that needs nothing further of the payer.
+    pub fn new(payment: Payment) -> Self {
+        Self { payment, next: Vec::new() }
+    }
+}

@@ -1,0 +1,228 @@
+//! What a provider says of a payment, and what we know of an operation.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::money::Money;
+use crate::reference::PaymentRef;
+use crate::secret::CardToken;
+
+/// How a payment stands. Pending unless the provider is explicit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentStatus {
+    /// Nothing final is known. This is never a failure: the payer may still be typing.
+    Pending,
+    /// The amount is held on the payer's card and not yet taken.
+    Authorized,
+    /// The money was taken. Refunded money is still `Paid`, with [`Payment::refunded`].
+    Paid,
+    /// The provider or the card's bank said no.
+    Declined,
+    /// The payer or the merchant gave it up.
+    Canceled,
+    /// Its time ran out.
+    Expired,
+}
+
+impl PaymentStatus {
+    /// Whether money was taken.
+    pub fn is_paid(self) -> bool {
+        self == Self::Paid
+    }
+
+    /// Whether it ended without money.
+    pub fn is_failed(self) -> bool {
+        matches!(self, Self::Declined | Self::Canceled | Self::Expired)
+    }
+
+    /// The lower-case word, as serialised.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Authorized => "authorized",
+            Self::Paid => "paid",
+            Self::Declined => "declined",
+            Self::Canceled => "canceled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl fmt::Display for PaymentStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What we know of one write to a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OperationState {
+    /// Committed here; no byte has left.
+    Reserved,
+    /// Handed to the network; the answer is not known yet.
+    Submitted,
+    /// The provider said yes.
+    Succeeded,
+    /// The provider said no, with a documented code.
+    Refused,
+    /// It may have happened. It is asked about, never repeated.
+    Unknown,
+}
+
+impl OperationState {
+    /// The lower-case word, as serialised.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Submitted => "submitted",
+            Self::Succeeded => "succeeded",
+            Self::Refused => "refused",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for OperationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What may be shown of the payer's card. Never a full number.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CardInfo {
+    /// The number as the provider masked it, e.g. `949625******0003`.
+    pub masked_number: Option<String>,
+    /// Visa, Mastercard, …, where the provider says it.
+    pub brand: Option<String>,
+    /// The issuing bank's name.
+    pub bank: Option<String>,
+}
+
+impl CardInfo {
+    /// A card of which this masked number is known.
+    ///
+    /// A number with more than ten digits in clear is not masked and is masked here, whatever the provider did.
+    pub fn masked(number: Option<&str>) -> Self {
+        Self { masked_number: number.filter(|n| !n.is_empty()).map(mask), brand: None, bank: None }
+    }
+
+    /// With the issuing bank's name.
+    #[must_use]
+    pub fn with_bank(mut self, bank: Option<&str>) -> Self {
+        self.bank = bank.filter(|b| !b.is_empty()).map(str::to_owned);
+        self
+    }
+
+    /// With the card scheme's name.
+    #[must_use]
+    pub fn with_brand(mut self, brand: Option<&str>) -> Self {
+        self.brand = brand.filter(|b| !b.is_empty()).map(str::to_owned);
+        self
+    }
+
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.masked_number.is_none() && self.brand.is_none() && self.bank.is_none()
+    }
+}
+
+/// Keeps at most the first six and the last four digits.
+fn mask(number: &str) -> String {
+    let digits = number.chars().filter(char::is_ascii_digit).count();
+    if digits <= 10 {
+        return number.chars().take(40).collect();
+    }
+    let mut seen = 0;
+    number
+        .chars()
+        .map(|c| {
+            if !c.is_ascii_digit() {
+                return c;
+            }
+            seen += 1;
+            if seen <= 6 || seen > digits - 4 { c } else { '*' }
+        })
+        .take(40)
+        .collect()
+}
+
+/// A card that the provider keeps for us, and the token by which it can be charged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SavedCard {
+    /// Charges the card. Sealed before it is stored; never shown.
+    pub token: CardToken,
+    /// What may be shown of the card.
+    pub card: CardInfo,
+}
+
+impl SavedCard {
+    /// A saved card.
+    pub fn new(token: CardToken, card: CardInfo) -> Self {
+        Self { token, card }
+    }
+}
+
+/// What the provider says of one payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Payment {
+    /// The payment, as full as the answer makes it.
+    pub reference: PaymentRef,
+    /// How it stands.
+    pub status: PaymentStatus,
+    /// The amount *in the answer*, never the one asked about; none where the answer names none.
+    pub amount: Option<Money>,
+    /// How much was captured, where that differs from the amount.
+    pub captured: Option<Money>,
+    /// How much was given back.
+    pub refunded: Option<Money>,
+    /// The provider's own code, as text.
+    pub code: Option<String>,
+    /// The provider's own words.
+    pub text: Option<String>,
+    /// What may be shown of the card.
+    pub card: CardInfo,
+    /// The card, if this payment saved it.
+    pub saved_card: Option<SavedCard>,
+    /// When the provider gives up on it, where the provider says so.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Payment {
+    /// What is known when only the status is.
+    pub fn new(reference: PaymentRef, status: PaymentStatus) -> Self {
+        Self {
+            reference,
+            status,
+            amount: None,
+            captured: None,
+            refunded: None,
+            code: None,
+            text: None,
+            card: CardInfo::default(),
+            saved_card: None,
+            expires_at: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_is_not_masked_is_masked_here() {
+        let shown = |number| CardInfo::masked(Some(number)).masked_number.unwrap();
+        assert_eq!(shown("4987381234563883"), "498738******3883");
+        assert_eq!(shown("4987 3812 3456 3883"), "4987 38** **** 3883");
+        assert_eq!(shown("949625******0003"), "949625******0003");
+        assert_eq!(CardInfo::masked(Some("")), CardInfo::default());
+    }
+}
