@@ -1,0 +1,218 @@
+//! Notifications: what was to be sent, what was sent, and what the merchant replied.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
+
+use crate::clock::Timestamp;
+use crate::desk::AnyRoom;
+
+/// How long the sandbox waits for a merchant's reply to one notification.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much of a reply is kept.
+const REPLY_KEPT: usize = 4096;
+
+/// A signed notification, ready to be sent by POST.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Notification {
+    /// The value of `Content-Type`.
+    pub content_type: String,
+    /// Further headers.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// The body, as it goes out.
+    pub body: String,
+    /// How long after a failed attempt another one follows, for each retry; empty means one attempt only.
+    #[serde(default)]
+    pub retry_after: Vec<Duration>,
+}
+
+impl Notification {
+    /// A JSON notification that is tried once.
+    pub fn json(body: impl Into<String>) -> Self {
+        Self {
+            content_type: "application/json".into(),
+            headers: Vec::new(),
+            body: body.into(),
+            retry_after: Vec::new(),
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sends it again after each of these pauses as long as the merchant does not answer with success.
+    #[must_use]
+    pub fn retry_after(mut self, pauses: Vec<Duration>) -> Self {
+        self.retry_after = pauses;
+        self
+    }
+}
+
+/// Where a notification stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PushState {
+    /// It will be sent.
+    Waiting,
+    /// The merchant replied with a status of success.
+    Delivered,
+    /// Every attempt failed or was answered with another status.
+    Failed,
+    /// A fault swallowed it.
+    Lost,
+    /// Nobody has set a push address.
+    NoAddress,
+}
+
+impl PushState {
+    /// The name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+            Self::Lost => "lost",
+            Self::NoAddress => "no-address",
+        }
+    }
+}
+
+/// One try to deliver a notification.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Where to.
+    pub address: String,
+    /// The status of the reply, if there was one.
+    pub status: Option<u16>,
+    /// The body of the reply, its first four thousand characters or so.
+    pub reply: String,
+    /// What went wrong, if there was no reply.
+    pub error: Option<String>,
+    /// How long it took.
+    pub millis: u64,
+}
+
+/// A notification with its history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Push {
+    /// Its number at this provider.
+    pub id: u64,
+    /// The merchant reference of the payment that it is about.
+    pub reference: String,
+    /// Where it stands.
+    pub state: PushState,
+    /// When the provider made it.
+    pub created_at: Timestamp,
+    /// When it is sent, or sent again.
+    pub due_at: Timestamp,
+    /// Where it goes.
+    pub address: Option<String>,
+    /// What goes out.
+    pub notification: Notification,
+    /// The faults that it suffers, in words.
+    pub faults: Vec<String>,
+    /// The tries so far.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A notification that somebody may wait for; see [`Desk::wait_for_push`](crate::plugin::Desk::wait_for_push).
+#[derive(Clone, Debug)]
+#[must_use = "a notification goes out by itself, but the answer usually waits for it"]
+pub struct Ticket {
+    pub(crate) ids: Vec<u64>,
+}
+
+/// Sends what is due, until it is dropped. Every notification is sent on its own: a merchant that hangs on one
+/// does not hold up the others.
+pub(crate) async fn deliver(room: Arc<dyn AnyRoom>, client: reqwest::Client) {
+    let mut flying = BTreeSet::new();
+    let mut attempts = JoinSet::new();
+    loop {
+        let (due, next) = room.due_pushes(&flying);
+        for push in due {
+            flying.insert(push.id);
+            attempts.spawn(attempt(client.clone(), push));
+        }
+        let pause = next.map_or(Duration::from_mins(1), |at| {
+            Duration::from_millis(
+                at.as_millis().saturating_sub(Timestamp::now().as_millis()).max(1).unsigned_abs(),
+            )
+        });
+        tokio::select! {
+            () = room.push_added() => {}
+            () = tokio::time::sleep(pause) => {}
+            Some(done) = attempts.join_next() => match done {
+                Ok((id, attempt)) => {
+                    flying.remove(&id);
+                    room.push_attempted(id, attempt);
+                }
+                Err(error) => tracing::error!(%error, "a notification's task ended badly"),
+            },
+        }
+    }
+}
+
+async fn attempt(client: reqwest::Client, push: Push) -> (u64, Attempt) {
+    let at = Timestamp::now();
+    let started = Instant::now();
+    let address = push.address.unwrap_or_default();
+    let mut request = client
+        .post(&address)
+        .header("content-type", &push.notification.content_type)
+        .timeout(REPLY_TIMEOUT)
+        .body(push.notification.body);
+    for (name, value) in &push.notification.headers {
+        request = request.header(name, value);
+    }
+    let (status, reply, error) = match request.send().await {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            let (reply, error) = read_reply(response).await;
+            (Some(status), reply, error)
+        }
+        Err(error) => (None, String::new(), Some(causes(&error))),
+    };
+    let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    (push.id, Attempt { at, address, status, reply, error, millis })
+}
+
+async fn read_reply(mut response: reqwest::Response) -> (String, Option<String>) {
+    let mut bytes = Vec::new();
+    let error = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => break None,
+            Err(error) => break Some(causes(&error)),
+        }
+        if bytes.len() > REPLY_KEPT {
+            bytes.truncate(REPLY_KEPT);
+            break None;
+        }
+    };
+    (String::from_utf8_lossy(&bytes).into_owned(), error)
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,11 @@
+"use strict";
+const clock = document.getElementById("clock");
+if (clock) {
+  const end = Date.now() + 1000 * Number(clock.dataset.seconds);
+  setInterval(() => {
+    const left = Math.max(0, Math.round((end - Date.now()) / 1000));
+    clock.textContent = Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
+  }, 500);
+}
+const back = document.querySelector("form[data-submit]");
+if (back) back.submit();
