@@ -139,11 +139,25 @@ pub struct Poll {
     pub every: Duration,
 }
 
+/// With which request a flow begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowStart {
+    /// An invoice paid in one of these ways.
+    Invoice(Vec<Way>),
+    /// A card set-up.
+    CardSetup,
+    /// The charge of a saved card.
+    Charge,
+}
+
 /// What is known of one flow before there is a payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowInfo {
     /// The flow.
     pub flow: Flow,
+    /// With which request it begins. A payment is stored under its flow before the provider has answered.
+    pub start: FlowStart,
     /// Whether starting it can take money by itself.
     pub effect: FlowEffect,
     /// What it can be asked by.
@@ -245,6 +259,16 @@ impl ProviderInfo {
             notify: NotifyAddress::None,
             saves_card_with_payment: false,
         }
+    }
+
+    /// The flow of invoices that are paid in this way.
+    pub fn invoice_flow(&self, way: Way) -> Option<&FlowInfo> {
+        self.flows.iter().find(|info| matches!(&info.start, FlowStart::Invoice(ways) if ways.contains(&way)))
+    }
+
+    /// The flow that begins so.
+    pub fn flow_of(&self, start: &FlowStart) -> Option<&FlowInfo> {
+        self.flows.iter().find(|info| info.start == *start)
     }
 
     /// What is known of a flow.

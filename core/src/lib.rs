@@ -42,8 +42,8 @@ pub use http::{
 };
 pub use ids::{IdSource, RandomIds, SequenceIds};
 pub use info::{
-    Ability, AmountRange, FlowEffect, FlowInfo, NotFound, NotifyAddress, OperationInfo, Poll, ProofBy,
-    ProviderInfo, QueryBy, RefundRule,
+    Ability, AmountRange, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress, OperationInfo, Poll,
+    ProofBy, ProviderInfo, QueryBy, RefundRule,
 };
 pub use ipn::{Channel, Delivery, Fields, IpnEvent, IpnOutcome, Meaning, Proof, Reply, Subject};
 pub use money::{AmountFormat, AmountText, Currency, Money, MoneyError};
