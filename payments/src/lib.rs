@@ -1,1 +1,48 @@
 //! Durable payments over any Tulbur provider.
+//!
+//! [`Payments`] owns a [`Store`] and the accounts, and keeps these promises:
+//!
+//! * An intent is committed before a byte leaves, and runs in a task of its own: a browser tab that closes stops
+//!   nothing half way.
+//! * A payment moves only on a fact that the provider has proven ([`tulbur_core::Verified`]), about this reference and
+//!   this amount.
+//! * A notification is answered after it is on disk, and at once.
+//! * An order has exactly one [`EventKind::Paid`], however often and in whatever order messages come.
+//! * A write that may have happened is asked about, never repeated.
+//! * Late money is never dropped; what nobody finishes ends by itself; what does not fit is listed for a person.
+//! * Card tokens and raw messages are sealed in the database; an application sees only a [`CardId`].
+
+mod ask;
+mod deliver;
+mod error;
+mod event;
+mod open;
+mod payments;
+mod probe;
+mod record;
+mod seal;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+pub mod store;
+mod transition;
+mod worker;
+
+pub use ask::Watch;
+pub use deliver::NotifyTarget;
+pub use error::{Error, Result, StoreError};
+pub use event::{
+    AttentionItem, AttentionKind, Event, EventHandler, EventKind, HandlerError, History, HistoryEntry,
+    Source, Timing,
+};
+pub use open::{ChargeCard, OpenCardSetup, OpenPayment};
+pub use payments::{Payments, PaymentsBuilder};
+pub use probe::{Point, Probe};
+pub use record::{
+    Card, CardId, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord,
+    Purpose, Status,
+};
+pub use seal::SealingKeys;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+pub use store::Store;
+pub use transition::Schedule;

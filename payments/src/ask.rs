@@ -1,0 +1,219 @@
+//! Asking the provider: coalesced, spaced, and watched by whoever looks.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tulbur_core::{
+    CardSetupState, Error as CoreError, ErrorKind, QueryBy, SavedCard, Timestamp, confirm, confirm_card_setup,
+};
+
+use crate::error::Result;
+use crate::payments::{Inner, Payments};
+use crate::record::{Card, CardId, CardRecord, PaymentId, PaymentRecord, Purpose};
+use crate::transition::{Fact, Proven};
+
+/// When one payment was last asked about, and how often somebody unproven made us ask.
+#[derive(Debug, Default)]
+pub(crate) struct AskSlot(tokio::sync::Mutex<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    last: Option<Timestamp>,
+    unproven: u32,
+}
+
+/// Why the provider is asked, and so how soon after the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Its time in the schedule has come.
+    Due,
+    /// Something checked arrived: what was answered before it says nothing.
+    Told,
+    /// Somebody looks, or asks for it.
+    Looking,
+    /// Something that anybody could have sent.
+    Unproven,
+}
+
+impl Payments {
+    /// Asks the provider how a payment stands, and applies what it proves.
+    ///
+    /// Questions about one payment are spaced at the provider's own pace: if it was asked just now, what is stored is
+    /// returned.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound), or the database's. That the provider cannot be asked is no error here: the payment
+    /// stays as it is, and is asked about again.
+    pub async fn query(&self, id: &PaymentId) -> Result<PaymentRecord> {
+        self.0.ask_spaced(id, Reason::Looking).await
+    }
+
+    /// Watches a payment: while this lives, the provider is polled at its own pace, because a notification may not
+    /// come.
+    pub fn watch(&self, id: &PaymentId) -> Watch {
+        Watch {
+            payments: self.clone(),
+            id: id.clone(),
+            seen: None,
+            changed: self.0.changed.subscribe(),
+            wait: Duration::ZERO,
+        }
+    }
+}
+
+/// Somebody who looks at a payment.
+#[derive(Debug)]
+pub struct Watch {
+    payments: Payments,
+    id: PaymentId,
+    seen: Option<PaymentRecord>,
+    changed: broadcast::Receiver<PaymentId>,
+    wait: Duration,
+}
+
+impl Watch {
+    /// Polling slows down to this.
+    const SLOWEST: Duration = Duration::from_secs(15);
+
+    /// The payment once it differs from what was returned last; at once the first time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound), or the database's.
+    pub async fn changed(&mut self) -> Result<PaymentRecord> {
+        loop {
+            let record = self.payments.0.load(&self.id).await?;
+            let differs = self.seen.as_ref().is_none_or(|seen| {
+                (seen.status, seen.operation, &seen.next, seen.expires_at)
+                    != (record.status, record.operation, &record.next, record.expires_at)
+            });
+            if differs {
+                self.seen = Some(record.clone());
+                return Ok(record);
+            }
+            let every = self.payments.0.flow(&record)?.poll.every;
+            self.wait = (self.wait + self.wait / 4).clamp(every, Self::SLOWEST.max(every));
+            let asks = record.status.is_open();
+            let (payments, wait) = (self.payments.clone(), self.wait);
+            let timed_out = tokio::select! {
+                () = self.notified() => false,
+                () = payments.0.sleep(wait) => true,
+            };
+            if asks && timed_out {
+                self.payments.0.ask_spaced(&self.id, Reason::Looking).await?;
+            }
+        }
+    }
+
+    async fn notified(&mut self) {
+        loop {
+            match self.changed.recv().await {
+                Ok(id) if id == self.id => return,
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Lagged(_)) => return,
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// Asks, unless it was asked just now; whoever comes while it is asked waits for that answer.
+    pub(crate) async fn ask_spaced(&self, id: &PaymentId, reason: Reason) -> Result<PaymentRecord> {
+        let slot = {
+            let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(asks.entry(id.clone()).or_default())
+        };
+        let mut asked = slot.0.lock().await;
+        let record = self.load(id).await?;
+        let every = self.flow(&record)?.poll.every;
+        let gap = match reason {
+            Reason::Told => Duration::ZERO,
+            Reason::Due | Reason::Looking => every,
+            Reason::Unproven => every.saturating_mul(1 << asked.unproven.min(8)),
+        };
+        let now = self.clock.now();
+        if asked.last.is_some_and(|last| now.since(last) < gap) {
+            return Ok(record);
+        }
+        asked.last = Some(now);
+        if reason == Reason::Unproven {
+            asked.unproven += 1;
+        }
+        self.ask(id).await
+    }
+
+    /// Forgets when payments were asked about that nobody has asked about for a while.
+    pub(crate) fn forget_old_asks(&self) {
+        let now = self.clock.now();
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.retain(|_, slot| {
+            Arc::strong_count(slot) > 1
+                || slot.0.try_lock().is_ok_and(|asked| {
+                    asked.last.is_some_and(|last| now.since(last) < Duration::from_hours(1))
+                })
+        });
+    }
+
+    /// Asks the provider now, and applies what it proves.
+    pub(crate) async fn ask(&self, id: &PaymentId) -> Result<PaymentRecord> {
+        let record = self.load(id).await?;
+        let fact = match self.question(&record).await {
+            Ok(fact) => fact,
+            Err(error) if error.kind() == ErrorKind::NotFound => Fact::NotFound,
+            Err(error) => {
+                tracing::warn!(payment = %id, %error, "the provider could not be asked");
+                Fact::AskFailed { why: error.message().to_owned(), kind: error.kind() }
+            }
+        };
+        self.apply(id, &fact, None).await
+    }
+
+    async fn question(&self, record: &PaymentRecord) -> tulbur_core::Result<Fact> {
+        let unsupported = || CoreError::new(ErrorKind::NotFound, "this account offers no way to ask");
+        let provider = self.provider(&record.account).map_err(|_| unsupported())?;
+        let flow = self.flow(record).map_err(|_| unsupported())?;
+        let lost = flow.query_by == QueryBy::ProviderRef && record.reference.provider_ref.is_none();
+        if flow.query_by == QueryBy::Nothing || lost {
+            return Err(unsupported());
+        }
+        match &record.purpose {
+            Purpose::Payment { .. } => {
+                let queries = provider.queries().ok_or_else(unsupported)?;
+                let payment = confirm(queries, &record.reference).await?;
+                let card = payment.saved_card.as_ref().and_then(|saved| self.seal_card(record, saved));
+                Ok(Fact::Proven(Box::new(Proven::by_query(payment)), card))
+            }
+            Purpose::CardSetup { .. } => {
+                let tokenize = provider.tokenize().ok_or_else(unsupported)?;
+                let answer = confirm_card_setup(tokenize, &record.reference).await?;
+                let card = match &answer.state {
+                    CardSetupState::Saved(saved) => self.seal_card(record, saved),
+                    CardSetupState::Pending | CardSetupState::Declined => None,
+                };
+                Ok(Fact::Proven(Box::new(Proven::by_setup_query(answer)), card))
+            }
+        }
+    }
+
+    /// Seals a card for the customer who asked to save it; a token that nobody asked for is dropped.
+    pub(crate) fn seal_card(&self, record: &PaymentRecord, saved: &SavedCard) -> Option<CardRecord> {
+        let customer = match &record.purpose {
+            Purpose::Payment { save_card_for, .. } => save_card_for.clone()?,
+            Purpose::CardSetup { customer } => customer.clone(),
+        };
+        if record.saved_card.is_some() {
+            return None;
+        }
+        let id = CardId::from_text(self.ids.uuid_v7());
+        let sealed_token = self.keys.seal(&*self.ids, &format!("card/{id}"), saved.token.expose().as_bytes());
+        let card = Card {
+            id,
+            customer,
+            account: record.account.clone(),
+            info: saved.card.clone(),
+            created_at: self.clock.now(),
+        };
+        Some(CardRecord { card, sealed_token })
+    }
+}

@@ -1,0 +1,696 @@
+//! Opening: payments, charges of saved cards, card set-ups; and giving up.
+//!
+//! The intent is committed first. What follows runs in a task of its own, so that a caller who goes away stops
+//! nothing half way.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tulbur_core::{
+    AccountName, CallbackUrl, CardInfo, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice,
+    Error as CoreError, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, Language, MerchantRef, Money,
+    NotifyAddress, OperationState, Options, OrderRef, Outcome, Payer, PaymentRef, Provider, ReturnUrls, Way,
+};
+
+use crate::error::{Error, Result, StoreError};
+use crate::event::{HistoryEntry, Source};
+use crate::payments::{Inner, Payments, secret_hash};
+use crate::probe::Point;
+use crate::record::{
+    CardId, CustomerRef, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord, Purpose, Status,
+};
+use crate::store::{Changes, Find};
+use crate::transition::{Fact, Proven};
+
+/// Asks for a payment of an order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OpenPayment {
+    /// The order.
+    pub order: OrderRef,
+    /// The account to pay through.
+    pub account: AccountName,
+    /// What the order costs.
+    pub amount: Money,
+    /// What the payer reads.
+    pub description: String,
+    /// The payer's language.
+    pub language: Language,
+    /// How to pay.
+    pub way: Way,
+    /// Who pays.
+    pub payer: Payer,
+    /// Save the card on the way, for this customer.
+    pub save_card_for: Option<CustomerRef>,
+    /// Where the payer goes on after the result page.
+    pub continue_to: Option<CallbackUrl>,
+    /// Where the provider sends the payer, instead of to the web adapter: for an app that takes returns itself.
+    pub return_urls: Option<ReturnUrls>,
+    /// A reference of the application's own; by default one is made.
+    pub merchant_ref: Option<MerchantRef>,
+    /// The provider's own options.
+    pub options: Option<Options>,
+}
+
+impl OpenPayment {
+    /// A payment on the provider's page.
+    pub fn new(order: OrderRef, account: AccountName, amount: Money, description: impl Into<String>) -> Self {
+        Self {
+            order,
+            account,
+            amount,
+            description: description.into(),
+            language: Language::default(),
+            way: Way::default(),
+            payer: Payer::default(),
+            save_card_for: None,
+            continue_to: None,
+            return_urls: None,
+            merchant_ref: None,
+            options: None,
+        }
+    }
+
+    /// In another language than Mongolian.
+    #[must_use]
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// In another way than on the provider's page.
+    #[must_use]
+    pub fn way(mut self, way: Way) -> Self {
+        self.way = way;
+        self
+    }
+
+    /// Saving the card for this customer.
+    #[must_use]
+    pub fn save_card_for(mut self, customer: CustomerRef) -> Self {
+        self.save_card_for = Some(customer);
+        self
+    }
+
+    /// With a page of the shop's to go on to after the result.
+    #[must_use]
+    pub fn continue_to(mut self, url: CallbackUrl) -> Self {
+        self.continue_to = Some(url);
+        self
+    }
+
+    /// With a reference of the application's own.
+    #[must_use]
+    pub fn merchant_ref(mut self, merchant_ref: MerchantRef) -> Self {
+        self.merchant_ref = Some(merchant_ref);
+        self
+    }
+
+    /// With the provider's own options.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = Some(options);
+        self
+    }
+
+    /// Returning to these addresses instead of to the web adapter.
+    #[must_use]
+    pub fn return_urls(mut self, urls: ReturnUrls) -> Self {
+        self.return_urls = Some(urls);
+        self
+    }
+
+    /// What tells this request from another: language and addresses do not.
+    fn content(&self) -> Result<String> {
+        digest(&serde_json::json!({
+            "account": self.account, "amount": self.amount, "description": self.description, "way": self.way,
+            "payer": self.payer, "save_card_for": self.save_card_for, "merchant_ref": self.merchant_ref,
+            "options": self.options,
+        }))
+    }
+}
+
+/// Asks to charge a saved card for an order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ChargeCard {
+    /// The order.
+    pub order: OrderRef,
+    /// The customer, to whom the card must belong.
+    pub customer: CustomerRef,
+    /// The card.
+    pub card: CardId,
+    /// What the order costs.
+    pub amount: Money,
+    /// What the payer reads.
+    pub description: String,
+    /// The payer's language.
+    pub language: Language,
+    /// Where the payer goes on after the result page.
+    pub continue_to: Option<CallbackUrl>,
+}
+
+impl ChargeCard {
+    /// A charge.
+    pub fn new(
+        order: OrderRef,
+        customer: CustomerRef,
+        card: CardId,
+        amount: Money,
+        description: impl Into<String>,
+    ) -> Self {
+        let description = description.into();
+        Self { order, customer, card, amount, description, language: Language::default(), continue_to: None }
+    }
+
+    /// In another language than Mongolian.
+    #[must_use]
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// With a page of the shop's to go on to after the result.
+    #[must_use]
+    pub fn continue_to(mut self, url: CallbackUrl) -> Self {
+        self.continue_to = Some(url);
+        self
+    }
+
+    fn content(&self) -> Result<String> {
+        digest(&serde_json::json!({
+            "card": self.card, "amount": self.amount, "description": self.description, "customer": self.customer,
+        }))
+    }
+}
+
+/// Asks for a page on which a customer saves a card.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OpenCardSetup {
+    /// To whom the card will belong.
+    pub customer: CustomerRef,
+    /// The account.
+    pub account: AccountName,
+    /// The payer's language.
+    pub language: Language,
+    /// Where the payer goes on after the result page.
+    pub continue_to: Option<CallbackUrl>,
+    /// The provider's own options.
+    pub options: Option<Options>,
+}
+
+impl OpenCardSetup {
+    /// A card set-up.
+    pub fn new(customer: CustomerRef, account: AccountName) -> Self {
+        Self { customer, account, language: Language::default(), continue_to: None, options: None }
+    }
+
+    /// In another language than Mongolian.
+    #[must_use]
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = language;
+        self
+    }
+
+    /// With a page of the shop's to go on to after the result.
+    #[must_use]
+    pub fn continue_to(mut self, url: CallbackUrl) -> Self {
+        self.continue_to = Some(url);
+        self
+    }
+}
+
+fn digest(content: &serde_json::Value) -> Result<String> {
+    let text = serde_json::to_vec(content)
+        .map_err(|e| CoreError::invalid("options", "the request cannot be written as JSON").with_source(e))?;
+    Ok(hex::encode(Sha256::digest(&text)))
+}
+
+/// The write that a committed intent stands for.
+enum Write {
+    Invoice(CreateInvoice),
+    Setup(CreateCardSetup),
+    Charge(ChargeRequest),
+}
+
+/// What a record begins with.
+struct Intent {
+    account: AccountName,
+    purpose: Purpose,
+    description: String,
+    language: Language,
+    continue_to: Option<CallbackUrl>,
+    content: String,
+}
+
+impl Payments {
+    /// Opens a payment of an order, and returns it once the payer can go on.
+    ///
+    /// Opening an order again with the same content returns the payment that is open. An order whose payment
+    /// ended without success can be opened again, and gets another payment.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the order is paid, or another payment of it is open;
+    /// [`Error::Provider`] when the request is not valid (nothing is changed then) or the provider did not make it.
+    pub async fn open(&self, request: OpenPayment) -> Result<PaymentRecord> {
+        let inner = &self.0;
+        let provider = inner.provider(&request.account)?;
+        let info = provider.info();
+        let offers =
+            if request.way == Way::Qr { provider.qr().is_some() } else { provider.invoices().is_some() };
+        if !offers {
+            return Err(unsupported(&request.account, "way"));
+        }
+        let content = request.content()?;
+        let merchant_ref = match &request.merchant_ref {
+            Some(given) => given.clone(),
+            None => MerchantRef::generate(&info.ref_rule, &*inner.ids),
+        };
+        let secret = inner.new_secret();
+        let mut invoice =
+            CreateInvoice::new(merchant_ref.clone(), request.amount, request.description.clone());
+        invoice.language = request.language;
+        invoice.way = request.way;
+        invoice.payer = request.payer.clone();
+        invoice.save_card = request.save_card_for.is_some();
+        invoice.options = request.options.clone();
+        invoice.return_urls = Some(match request.return_urls.clone() {
+            Some(urls) => urls,
+            None => inner.return_urls(&request.account, &secret)?,
+        });
+        invoice.notify_url = inner.notify_url(provider, &secret)?;
+        invoice.check(provider)?;
+        let intent = Intent {
+            account: request.account.clone(),
+            purpose: Purpose::Payment {
+                order: request.order.clone(),
+                amount: request.amount,
+                save_card_for: request.save_card_for.clone(),
+                charged_card: None,
+            },
+            description: request.description.clone(),
+            language: request.language,
+            continue_to: request.continue_to.clone(),
+            content,
+        };
+        let flow = flow_name(info.invoice_flow(request.way), &request.account)?;
+        let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
+        match inner.reserve(intent, reference, &secret, request.merchant_ref.is_some()).await? {
+            Reserved::New(record) => self.execute(record, Write::Invoice(invoice)).await,
+            Reserved::Live(record) => self.wait_for_answer(record).await,
+        }
+    }
+
+    /// Charges a saved card for an order, and returns how the payment then stands.
+    ///
+    /// A decline is a payment with status `Declined`, not an error. Where the answer was lost, the payment stays
+    /// pending and is asked about; it is never charged again by itself.
+    ///
+    /// # Errors
+    /// As [`Payments::open`], and [`Error::NotFound`] when the customer has no such card.
+    pub async fn charge(&self, request: ChargeCard) -> Result<PaymentRecord> {
+        let inner = &self.0;
+        let missing =
+            || Error::NotFound(format!("card `{}` of customer `{}`", request.card, request.customer));
+        let card = inner.store.card(&request.card).await?.ok_or_else(missing)?;
+        if card.card.customer != request.customer {
+            return Err(missing());
+        }
+        let account = card.card.account.clone();
+        let provider = inner.provider(&account)?;
+        if provider.charges().is_none() {
+            return Err(unsupported(&account, "card"));
+        }
+        let token =
+            CardToken::new(inner.keys.open_text(&format!("card/{}", card.card.id), &card.sealed_token)?);
+        let merchant_ref = MerchantRef::generate(&provider.info().ref_rule, &*inner.ids);
+        let secret = inner.new_secret();
+        let mut charge = ChargeRequest::new(merchant_ref.clone(), request.amount, token);
+        charge.description.clone_from(&request.description);
+        charge.language = request.language;
+        charge.return_urls = Some(inner.return_urls(&account, &secret)?);
+        charge.notify_url = inner.notify_url(provider, &secret)?;
+        charge.check(provider)?;
+        let intent = Intent {
+            account: account.clone(),
+            purpose: Purpose::Payment {
+                order: request.order.clone(),
+                amount: request.amount,
+                save_card_for: None,
+                charged_card: Some(request.card.clone()),
+            },
+            description: request.description.clone(),
+            language: request.language,
+            continue_to: request.continue_to.clone(),
+            content: request.content()?,
+        };
+        let flow = flow_name(provider.info().flow_of(&FlowStart::Charge), &account)?;
+        let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
+        match inner.reserve(intent, reference, &secret, false).await? {
+            Reserved::New(record) => self.execute(record, Write::Charge(charge)).await,
+            Reserved::Live(record) => self.wait_for_answer(record).await,
+        }
+    }
+
+    /// Opens a page on which a customer saves a card.
+    ///
+    /// # Errors
+    /// As [`Payments::open`].
+    pub async fn save_card(&self, request: OpenCardSetup) -> Result<PaymentRecord> {
+        let inner = &self.0;
+        let provider = inner.provider(&request.account)?;
+        if provider.tokenize().is_none() {
+            return Err(unsupported(&request.account, "card set-up"));
+        }
+        let merchant_ref = MerchantRef::generate(&provider.info().ref_rule, &*inner.ids);
+        let secret = inner.new_secret();
+        let mut setup = CreateCardSetup::new(merchant_ref.clone());
+        setup.language = request.language;
+        setup.options = request.options.clone();
+        setup.return_urls = Some(inner.return_urls(&request.account, &secret)?);
+        setup.notify_url = inner.notify_url(provider, &secret)?;
+        setup.check(provider)?;
+        let intent = Intent {
+            account: request.account.clone(),
+            purpose: Purpose::CardSetup { customer: request.customer.clone() },
+            description: String::new(),
+            language: request.language,
+            continue_to: request.continue_to.clone(),
+            content: String::new(),
+        };
+        let reference = PaymentRef::new(
+            merchant_ref,
+            None,
+            flow_name(provider.info().flow_of(&FlowStart::CardSetup), &request.account)?,
+        );
+        match inner.reserve(intent, reference, &secret, false).await? {
+            Reserved::New(record) | Reserved::Live(record) => self.execute(record, Write::Setup(setup)).await,
+        }
+    }
+
+    /// Gives a payment or card set-up up.
+    ///
+    /// Where the provider can cancel, it is asked to. Where it cannot, the payment is canceled here and watched: if
+    /// it is paid all the same, there is a `Paid` event with `After(Canceled)`. What ended before is returned as it
+    /// is.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] while nobody knows whether it was charged.
+    pub async fn cancel(&self, id: &PaymentId) -> Result<PaymentRecord> {
+        let this = self.clone();
+        let id = id.clone();
+        in_its_own_task(async move {
+            let record = this.0.load(&id).await?;
+            if !record.status.is_open() {
+                return Ok(record);
+            }
+            let moves_money = this.0.flow(&record)?.effect == FlowEffect::MovesMoney;
+            if moves_money && record.operation != OperationState::Succeeded {
+                return Err(Error::conflict(
+                    format!("payment `{id}`"),
+                    "it may have been charged; wait until the provider has been asked",
+                ));
+            }
+            if let Some(cancels) = this.0.provider(&record.account)?.cancels() {
+                if let Err(error) = cancels.cancel(&record.reference).await {
+                    tracing::warn!(payment = %id, %error, "the provider did not cancel");
+                }
+                let record = this.0.ask(&id).await?;
+                if !record.status.is_open() {
+                    return Ok(record);
+                }
+            }
+            this.0.apply(&id, &Fact::GivenUp, None).await
+        })
+        .await
+    }
+
+    /// Runs the write of a new record in a task of its own, and waits for it.
+    async fn execute(&self, record: PaymentRecord, write: Write) -> Result<PaymentRecord> {
+        let this = self.clone();
+        in_its_own_task(async move {
+            this.0.start_flight(&record.id);
+            let result = this.0.perform(&record, write).await;
+            this.0.end_flight(&record.id);
+            result
+        })
+        .await
+    }
+
+    /// Waits for an answer that another call on the same payment is waiting for.
+    async fn wait_for_answer(&self, record: PaymentRecord) -> Result<PaymentRecord> {
+        let id = record.id.clone();
+        let mut changes = self.0.changed.subscribe();
+        let mut record = self.0.load(&id).await?;
+        while matches!(record.operation, OperationState::Reserved | OperationState::Submitted)
+            && self.0.is_in_flight(&id)
+        {
+            tokio::select! {
+                _ = changes.recv() => {}
+                () = self.0.sleep(Duration::from_secs(1)) => {}
+            }
+            record = self.0.load(&id).await?;
+        }
+        Ok(record)
+    }
+}
+
+/// Runs a future to its end, whatever becomes of the caller.
+async fn in_its_own_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(failure) => match failure.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Error::Store(StoreError::Unavailable("the runtime is shutting down".into()))),
+        },
+    }
+}
+
+fn unsupported(account: &AccountName, field: &'static str) -> Error {
+    CoreError::new(ErrorKind::Unsupported, format!("account `{account}` does not offer this"))
+        .with_field(field)
+        .into()
+}
+
+fn flow_name(flow: Option<&FlowInfo>, account: &AccountName) -> Result<Flow> {
+    flow.map(|info| info.flow.clone()).ok_or_else(|| unsupported(account, "way"))
+}
+
+enum Reserved {
+    New(PaymentRecord),
+    Live(PaymentRecord),
+}
+
+impl Inner {
+    fn new_secret(&self) -> PageSecret {
+        let mut bytes = [0_u8; 16];
+        self.ids.fill(&mut bytes);
+        PageSecret::parse(&hex::encode(bytes)).expect("16 bytes are 32 hexadecimal characters")
+    }
+
+    fn return_urls(&self, account: &AccountName, secret: &PageSecret) -> Result<ReturnUrls> {
+        let url = self.url(&format!("return/{account}/{}", secret.expose()));
+        Ok(ReturnUrls::one(CallbackUrl::parse(url).map_err(CoreError::from)?))
+    }
+
+    fn notify_url(&self, provider: &dyn Provider, secret: &PageSecret) -> Result<Option<CallbackUrl>> {
+        if provider.info().notify != NotifyAddress::PerPayment {
+            return Ok(None);
+        }
+        let url = self.url(&format!("notify/{}/{}", provider.info().account, secret.expose()));
+        Ok(Some(CallbackUrl::parse(url).map_err(CoreError::from)?))
+    }
+
+    /// Commits the intent, or finds the payment that is open already.
+    async fn reserve(
+        &self,
+        intent: Intent,
+        reference: PaymentRef,
+        secret: &PageSecret,
+        own_reference: bool,
+    ) -> Result<Reserved> {
+        const TRIES: usize = 20;
+        for _ in 0..TRIES {
+            let order = match &intent.purpose {
+                Purpose::Payment { order, .. } => self.store.order(order).await?,
+                Purpose::CardSetup { .. } => None,
+            };
+            if let Some(live) =
+                order.as_ref().map(|order| live_or_refused(order, &intent)).transpose()?.flatten()
+            {
+                return Ok(Reserved::Live(live.clone()));
+            }
+            if own_reference
+                && self
+                    .store
+                    .payment(Find::MerchantRef(&intent.account, &reference.merchant_ref))
+                    .await?
+                    .is_some()
+            {
+                return Err(CoreError::invalid(
+                    "merchant_ref",
+                    format!("`{}` was used before at account `{}`", reference.merchant_ref, intent.account),
+                )
+                .into());
+            }
+            let now = self.clock.now();
+            let record = self.new_record(&intent, reference.clone(), secret);
+            let mut changes = Changes::default();
+            if let Purpose::Payment { order: name, amount, .. } = &intent.purpose {
+                // An order that exists is written unchanged: its version keeps two openings apart.
+                changes.orders.push(order.map_or_else(
+                    || OrderRecord {
+                        order: name.clone(),
+                        amount: *amount,
+                        paid_by: None,
+                        created_at: now,
+                        version: 0,
+                    },
+                    |order| order.record,
+                ));
+            }
+            changes.history.push(HistoryEntry {
+                at: now,
+                order: record.order().cloned(),
+                payment: record.id.clone(),
+                source: Source::Application,
+                change: None,
+                what: match &record.purpose {
+                    Purpose::Payment { amount, charged_card: None, .. } => {
+                        format!("asked for {amount} through {}", record.account)
+                    }
+                    Purpose::Payment { amount, charged_card: Some(card), .. } => {
+                        format!("asked to charge {amount} to card {card} through {}", record.account)
+                    }
+                    Purpose::CardSetup { customer } => {
+                        format!("asked to save a card of {customer} through {}", record.account)
+                    }
+                },
+            });
+            changes.payments.push(record.clone());
+            match self.commit(changes).await {
+                Ok(()) => {
+                    metrics::counter!("tulbur_payments_opened_total").increment(1);
+                    return Ok(Reserved::New(PaymentRecord { version: 1, ..record }));
+                }
+                Err(StoreError::Conflict) => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    fn new_record(&self, intent: &Intent, reference: PaymentRef, secret: &PageSecret) -> PaymentRecord {
+        let now = self.clock.now();
+        let id = PaymentId::from_text(self.ids.uuid_v7());
+        let sealed_secret = self.keys.seal(&*self.ids, &format!("page/{id}"), secret.expose().as_bytes());
+        PaymentRecord {
+            id,
+            purpose: intent.purpose.clone(),
+            account: intent.account.clone(),
+            reference,
+            description: intent.description.clone(),
+            language: intent.language,
+            continue_to: intent.continue_to.clone(),
+            operation: OperationState::Reserved,
+            status: Status::Pending,
+            ended_by: None,
+            next: Vec::new(),
+            code: None,
+            text: None,
+            card: CardInfo::default(),
+            saved_card: None,
+            created_at: now,
+            changed_at: now,
+            expires_at: None,
+            ask_at: Some(now.after(self.schedule.operation_lease)),
+            asked: 0,
+            confirmed: false,
+            content: intent.content.clone(),
+            secret_hash: secret_hash(secret),
+            sealed_secret,
+            version: 0,
+        }
+    }
+
+    /// Sends what was committed, and commits what came of it.
+    async fn perform(&self, record: &PaymentRecord, write: Write) -> Result<PaymentRecord> {
+        let id = &record.id;
+        let provider = self.provider(&record.account)?;
+        self.apply(id, &Fact::Submitted, None).await?;
+        self.reached(Point::BeforeSend);
+        let answer = match write {
+            Write::Invoice(request) => {
+                let made = match (request.way, provider.qr(), provider.invoices()) {
+                    (Way::Qr, Some(qr), _) => qr.create_qr(&request).await,
+                    (_, _, Some(invoices)) => invoices.create_invoice(&request).await,
+                    _ => Err(CoreError::new(ErrorKind::Unsupported, "this account does not make invoices")),
+                };
+                made.map(|made| Fact::Opened {
+                    reference: made.payment,
+                    next: made.next,
+                    expires_at: made.expires_at,
+                })
+            }
+            Write::Setup(request) => match provider.tokenize() {
+                Some(tokenize) => tokenize.create_card_setup(&request).await.map(|made| Fact::Opened {
+                    reference: made.reference,
+                    next: made.next,
+                    expires_at: made.expires_at,
+                }),
+                None => Err(CoreError::new(ErrorKind::Unsupported, "this account does not save cards")),
+            },
+            Write::Charge(request) => match provider.charges() {
+                Some(charges) => tulbur_core::charge(charges, &request)
+                    .await
+                    .map(|charged| Fact::Proven(Box::new(Proven::by_charge(charged)), None)),
+                None => Err(CoreError::new(ErrorKind::Unsupported, "this account does not charge cards")),
+            },
+        };
+        self.reached(Point::Answered);
+        match answer {
+            Ok(fact) => self.apply(id, &fact, None).await,
+            Err(error) => {
+                let fact = Fact::WriteFailed {
+                    outcome: error.outcome(),
+                    why: error.message().to_owned(),
+                    code: error.code().map(str::to_owned),
+                    text: error.text().map(str::to_owned),
+                };
+                let record = self.apply(id, &fact, None).await?;
+                // What may have been charged is not an error to be handled by trying again: it is pending.
+                if error.outcome() == Outcome::Unknown && record.status.is_open() {
+                    tracing::warn!(payment = %id, %error, "it may have been charged; asking");
+                    return Ok(record);
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// The payment that is open already, if it is for the same; none if a new one may be made.
+fn live_or_refused<'a>(order: &'a Order, intent: &Intent) -> Result<Option<&'a PaymentRecord>> {
+    let name = format!("order `{}`", order.record.order);
+    let Purpose::Payment { amount, .. } = &intent.purpose else { return Ok(None) };
+    if let Some(paid) = &order.record.paid_by {
+        return Err(Error::conflict(name, format!("it is paid already, by payment `{paid}`")));
+    }
+    if order.record.amount != *amount {
+        return Err(Error::conflict(
+            name,
+            format!("it was opened for {}; {amount} needs an order of its own", order.record.amount),
+        ));
+    }
+    match order.live() {
+        Some(live) if live.content == intent.content => Ok(Some(live)),
+        Some(live) => Err(Error::conflict(
+            name,
+            format!("payment `{}` of it is open and asks for something else; cancel it first", live.id),
+        )),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,450 @@
+//! The object that an application holds.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::sync::{Notify, broadcast};
+use tulbur_core::{
+    AccountName, Clock, ErrorKind, FlowInfo, IdSource, OrderRef, Provider, RandomIds, Timestamp, Url,
+    is_loopback,
+};
+
+use crate::ask::AskSlot;
+use crate::error::{Error, Result, StoreError};
+use crate::event::{AttentionItem, Event, EventHandler, History};
+use crate::probe::{Point, Probe};
+use crate::record::{Card, CustomerRef, Order, PageSecret, PaymentId, PaymentRecord};
+use crate::seal::SealingKeys;
+use crate::store::{Changes, Find, InboxEntry, Store};
+use crate::transition::{Fact, Schedule, Situation, transition};
+
+/// Durable payments. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Payments(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) accounts: BTreeMap<AccountName, Arc<dyn Provider>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) keys: SealingKeys,
+    pub(crate) public_url: Url,
+    pub(crate) schedule: Schedule,
+    pub(crate) handlers: Vec<(String, Arc<dyn EventHandler>)>,
+    pub(crate) probe: Option<Arc<dyn Probe>>,
+    /// Which payments changed, for those who watch.
+    pub(crate) changed: broadcast::Sender<PaymentId>,
+    /// That the worker has something to do.
+    pub(crate) wake: Notify,
+    /// Writes that this process is waiting for; a restart takes over only others'.
+    pub(crate) in_flight: Mutex<HashSet<PaymentId>>,
+    pub(crate) asks: Mutex<HashMap<PaymentId, Arc<AskSlot>>>,
+    /// Decisions about one payment follow each other in this process, so that a thousand deliveries of one
+    /// notification do not read, decide and conflict a thousand times. Other processes are kept apart by versions.
+    turns: [tokio::sync::Mutex<()>; 64],
+}
+
+impl fmt::Debug for Payments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payments")
+            .field("accounts", &self.0.accounts.keys())
+            .field("store", &self.0.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts [`Payments`] together.
+pub struct PaymentsBuilder {
+    store: Arc<dyn Store>,
+    accounts: Vec<Arc<dyn Provider>>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    keys: SealingKeys,
+    public_url: Url,
+    schedule: Schedule,
+    handlers: Vec<(String, Arc<dyn EventHandler>)>,
+    probe: Option<Arc<dyn Probe>>,
+}
+
+impl fmt::Debug for PaymentsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PaymentsBuilder").field("accounts", &self.accounts).finish_non_exhaustive()
+    }
+}
+
+impl PaymentsBuilder {
+    /// With a provider's account.
+    #[must_use]
+    pub fn account(mut self, provider: Arc<dyn Provider>) -> Self {
+        self.accounts.push(provider);
+        self
+    }
+
+    /// With a handler for events. Its name is stored, so that it is not called again for an event that it did.
+    #[must_use]
+    pub fn handler(mut self, name: impl Into<String>, handler: Arc<dyn EventHandler>) -> Self {
+        self.handlers.push((name.into(), handler));
+        self
+    }
+
+    /// With other waiting times.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = schedule;
+        self
+    }
+
+    /// With another source of ids.
+    #[must_use]
+    pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// With a probe, for tests that end the process at a named point.
+    #[must_use]
+    pub fn probe(mut self, probe: Arc<dyn Probe>) -> Self {
+        self.probe = Some(probe);
+        self
+    }
+
+    /// Checks everything and starts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when an account or handler name stands twice, the public address is neither
+    /// `https` nor this machine's, or payments that are still watched belong to an account that is not configured.
+    pub async fn build(self) -> Result<Payments> {
+        let refuse = |field: &'static str, why: String| {
+            Error::Provider(tulbur_core::Error::new(ErrorKind::Configuration, why).with_field(field))
+        };
+        let mut public_url = self.public_url;
+        if public_url.scheme() != "https" && !(public_url.scheme() == "http" && is_loopback(&public_url)) {
+            return Err(refuse(
+                "public_url",
+                "it must be https (http is allowed only for this machine)".into(),
+            ));
+        }
+        if !public_url.path().ends_with('/') {
+            let path = format!("{}/", public_url.path());
+            public_url.set_path(&path);
+        }
+        let mut accounts: BTreeMap<AccountName, Arc<dyn Provider>> = BTreeMap::new();
+        for provider in self.accounts {
+            let name = provider.info().account.clone();
+            if accounts.insert(name.clone(), provider).is_some() {
+                return Err(refuse("accounts", format!("two accounts are called `{name}`")));
+            }
+        }
+        let mut names = HashSet::new();
+        if let Some((twice, _)) = self.handlers.iter().find(|(name, _)| !names.insert(name.as_str())) {
+            return Err(refuse("handlers", format!("two handlers are called `{twice}`")));
+        }
+        for account in self.store.watched_accounts().await? {
+            if !accounts.contains_key(&account) {
+                return Err(refuse(
+                    "accounts",
+                    format!(
+                        "the database has payments of account `{account}` that are not finished, and it is not \
+                         configured; configure it until they are"
+                    ),
+                ));
+            }
+        }
+        Ok(Payments(Arc::new(Inner {
+            store: self.store,
+            accounts,
+            clock: self.clock,
+            ids: self.ids,
+            keys: self.keys,
+            public_url,
+            schedule: self.schedule,
+            handlers: self.handlers,
+            probe: self.probe,
+            changed: broadcast::channel(1024).0,
+            wake: Notify::new(),
+            in_flight: Mutex::default(),
+            asks: Mutex::default(),
+            turns: std::array::from_fn(|_| tokio::sync::Mutex::new(())),
+        })))
+    }
+}
+
+impl Payments {
+    /// Begins to put one together.
+    ///
+    /// `public_url` is where the web adapter is reached from outside: payers' pages, returns and notifications
+    /// stand below it.
+    pub fn builder(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        keys: SealingKeys,
+        public_url: Url,
+    ) -> PaymentsBuilder {
+        PaymentsBuilder {
+            store,
+            accounts: Vec::new(),
+            clock,
+            ids: Arc::new(RandomIds),
+            keys,
+            public_url,
+            schedule: Schedule::default(),
+            handlers: Vec::new(),
+            probe: None,
+        }
+    }
+
+    /// Where the web adapter is reached from outside; it ends with `/`.
+    pub fn public_url(&self) -> &Url {
+        &self.0.public_url
+    }
+
+    /// What the injected clock says.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// The configured accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountName> {
+        self.0.accounts.keys()
+    }
+
+    /// An account's provider as its own type, for what only that provider has.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such account, or it is of another type.
+    pub fn provider<T: Provider>(&self, account: &AccountName) -> Result<&T> {
+        let provider: &dyn std::any::Any = self.0.provider(account)?;
+        provider
+            .downcast_ref()
+            .ok_or_else(|| Error::NotFound(format!("provider of this type behind account `{account}`")))
+    }
+
+    /// A payment or card set-up.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or the database's.
+    pub async fn payment(&self, id: &PaymentId) -> Result<PaymentRecord> {
+        self.0.load(id).await
+    }
+
+    /// An order with its payments.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn order(&self, order: &OrderRef) -> Result<Option<Order>> {
+        Ok(self.0.store.order(order).await?)
+    }
+
+    /// The newest orders, newest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn orders(&self, limit: u32) -> Result<Vec<Order>> {
+        Ok(self.0.store.orders(limit).await?)
+    }
+
+    /// Everything that happened to an order, oldest first. It prints.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn history(&self, order: &OrderRef) -> Result<History> {
+        Ok(History(self.0.store.history(order).await?))
+    }
+
+    /// Everything that happened to one payment or card set-up, oldest first. It prints.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn payment_history(&self, payment: &PaymentId) -> Result<History> {
+        Ok(History(self.0.store.payment_history(payment).await?))
+    }
+
+    /// All events of an order, oldest first, delivered or not.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn events(&self, order: &OrderRef) -> Result<Vec<Event>> {
+        Ok(self.0.store.events(order).await?)
+    }
+
+    /// What waits for a person, oldest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn attention(&self) -> Result<Vec<AttentionItem>> {
+        Ok(self.0.store.attention().await?)
+    }
+
+    /// Strikes an item off the list, by its key, once a person has dealt with it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is not on the list.
+    pub async fn resolve(&self, key: &str) -> Result<()> {
+        if self.0.store.resolve_attention(key, self.now()).await? {
+            Ok(())
+        } else {
+            Err(Error::NotFound(format!("open item `{key}`")))
+        }
+    }
+
+    /// A customer's saved cards, newest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>> {
+        Ok(self.0.store.cards(customer).await?)
+    }
+
+    /// The payment or card set-up behind a payer's page.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn page(&self, secret: &PageSecret) -> Result<Option<PaymentRecord>> {
+        Ok(self.0.store.payment(Find::SecretHash(&secret_hash(secret))).await?)
+    }
+
+    /// The secret of a payment's pages. Give it to the payer only.
+    ///
+    /// # Errors
+    /// [`Error::Sealed`] when the key that sealed it is not configured.
+    pub fn page_secret(&self, record: &PaymentRecord) -> Result<PageSecret> {
+        let text = self.0.keys.open_text(&format!("page/{}", record.id), &record.sealed_secret)?;
+        PageSecret::parse(&text).ok_or_else(|| Error::Sealed("it is no page secret".into()))
+    }
+
+    /// The address of a payment's checkout page.
+    ///
+    /// # Errors
+    /// As [`Payments::page_secret`].
+    pub fn checkout_url(&self, record: &PaymentRecord) -> Result<Url> {
+        let secret = self.page_secret(record)?;
+        Ok(self.0.url(&format!("checkout/{}", secret.expose())))
+    }
+
+    /// The address of a payment's result page.
+    ///
+    /// # Errors
+    /// As [`Payments::page_secret`].
+    pub fn result_url(&self, record: &PaymentRecord) -> Result<Url> {
+        let secret = self.page_secret(record)?;
+        Ok(self.0.url(&format!("checkout/{}/result", secret.expose())))
+    }
+}
+
+/// What is stored of a page secret, to find the page by it.
+pub(crate) fn secret_hash(secret: &PageSecret) -> String {
+    hex::encode(Sha256::digest(secret.expose().as_bytes()))
+}
+
+impl Inner {
+    pub(crate) fn provider(&self, account: &AccountName) -> Result<&dyn Provider> {
+        self.accounts.get(account).map(|provider| &**provider).ok_or_else(|| {
+            Error::NotFound(format!("account `{account}`; configured are: {}", self.account_list()))
+        })
+    }
+
+    fn account_list(&self) -> String {
+        let names: Vec<&str> = self.accounts.keys().map(AccountName::as_str).collect();
+        if names.is_empty() { "none".into() } else { names.join(", ") }
+    }
+
+    pub(crate) fn flow<'a>(&'a self, payment: &PaymentRecord) -> Result<&'a FlowInfo> {
+        let info = self.provider(&payment.account)?.info();
+        info.flow(&payment.reference.flow).ok_or_else(|| {
+            Error::NotFound(format!("flow `{}` of account `{}`", payment.reference.flow, payment.account))
+        })
+    }
+
+    pub(crate) fn url(&self, path: &str) -> Url {
+        self.public_url
+            .join(path)
+            .expect("a path of letters, digits, hyphens and slashes joins a base address")
+    }
+
+    pub(crate) async fn load(&self, id: &PaymentId) -> Result<PaymentRecord> {
+        let payment = self.store.payment(Find::Id(id)).await?;
+        payment.ok_or_else(|| Error::NotFound(format!("payment `{id}`")))
+    }
+
+    pub(crate) fn reached(&self, point: Point) {
+        if let Some(probe) = &self.probe {
+            probe.reached(point);
+        }
+    }
+
+    /// The only way by which a payment changes: reads it, lets [`transition`] decide, commits, and decides anew if
+    /// somebody else was first.
+    pub(crate) async fn apply(
+        &self,
+        id: &PaymentId,
+        fact: &Fact,
+        delivery: Option<&InboxEntry>,
+    ) -> Result<PaymentRecord> {
+        const TRIES: usize = 50;
+        let turn = Sha256::digest(id.as_str().as_bytes())[0] % 64;
+        let _turn = self.turns[usize::from(turn)].lock().await;
+        for _ in 0..TRIES {
+            let payment = self.load(id).await?;
+            let order = match payment.order() {
+                Some(order) => self.store.order(order).await?.map(|order| order.record),
+                None => None,
+            };
+            let mut changes = transition(
+                &Situation {
+                    order: order.as_ref(),
+                    payment: &payment,
+                    flow: self.flow(&payment)?,
+                    schedule: &self.schedule,
+                    now: self.clock.now(),
+                    new_id: &|| self.ids.uuid_v7(),
+                },
+                fact.clone(),
+            );
+            changes.inbox.extend(delivery.cloned());
+            if changes.payments.is_empty() && changes.inbox.is_empty() {
+                return Ok(payment);
+            }
+            let moved = !changes.payments.is_empty();
+            match self.commit(changes).await {
+                Ok(()) if moved => {
+                    let _ = self.changed.send(id.clone());
+                    self.wake.notify_one();
+                    return self.load(id).await;
+                }
+                Ok(()) => return Ok(payment),
+                Err(StoreError::Conflict) => tokio::task::yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    pub(crate) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
+        let kinds: Vec<&'static str> = changes.events.iter().map(|event| event.kind.name()).collect();
+        self.store.commit(changes).await?;
+        for kind in kinds {
+            metrics::counter!("tulbur_payment_events_total", "kind" => kind).increment(1);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn start_flight(&self, id: &PaymentId) {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+    }
+
+    pub(crate) fn end_flight(&self, id: &PaymentId) {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    pub(crate) fn is_in_flight(&self, id: &PaymentId) -> bool {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
+    }
+
+    /// Waits for this long, by the injected clock.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
+    }
+}

@@ -1,0 +1,49 @@
+//! Named points on the way of a payment, so that a test can end the process exactly there.
+
+/// A point at which a process may die; whatever happens there, no promise may break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Point {
+    /// The intent is committed; no byte has left.
+    BeforeSend,
+    /// The provider has answered; the answer is not committed.
+    Answered,
+    /// A notification is committed; its answer has not been given to the web framework.
+    BeforeAcknowledgement,
+    /// The answer to a notification was given to the web framework.
+    Acknowledged,
+    /// An event was claimed; no handler has been called.
+    EventClaimed,
+    /// The handlers did their work; that is not noted yet.
+    EventHandled,
+}
+
+impl Point {
+    /// All points.
+    pub const ALL: [Self; 6] = [
+        Self::BeforeSend,
+        Self::Answered,
+        Self::BeforeAcknowledgement,
+        Self::Acknowledged,
+        Self::EventClaimed,
+        Self::EventHandled,
+    ];
+
+    /// The word by which a command line names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BeforeSend => "before-send",
+            Self::Answered => "answered",
+            Self::BeforeAcknowledgement => "before-acknowledgement",
+            Self::Acknowledged => "acknowledged",
+            Self::EventClaimed => "event-claimed",
+            Self::EventHandled => "event-handled",
+        }
+    }
+}
+
+/// Is told when a point is reached. It may block, or end the process.
+pub trait Probe: Send + Sync {
+    /// This point is reached.
+    fn reached(&self, point: Point);
+}

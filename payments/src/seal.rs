@@ -1,0 +1,139 @@
+//! Sealing at rest: card tokens, page secrets and raw deliveries are never in the database in clear.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use secrecy::{ExposeSecret, SecretString};
+use tulbur_core::{ErrorKind, IdSource};
+
+use crate::error::{Error, Result};
+
+/// The keys that seal what is stored. The first seals; all of them open, so that a key can be changed.
+///
+/// `Debug` shows their ids.
+#[derive(Clone)]
+pub struct SealingKeys(Vec<(String, XChaCha20Poly1305)>);
+
+impl SealingKeys {
+    /// Takes keys by their ids. A key is 32 random bytes in base64, as `openssl rand -base64 32` prints them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when there is none, a key has another length, or an id is used twice or has
+    /// characters other than letters, digits and `-`.
+    pub fn new<'a>(keys: impl IntoIterator<Item = (&'a str, &'a SecretString)>) -> Result<Self> {
+        let refuse = |why: String| {
+            Error::Provider(tulbur_core::Error::new(ErrorKind::Configuration, why).with_field("sealing_key"))
+        };
+        let mut ciphers: Vec<(String, XChaCha20Poly1305)> = Vec::new();
+        for (id, key) in keys {
+            if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+                return Err(refuse("a key's id must be letters, digits and hyphens".into()));
+            }
+            if ciphers.iter().any(|(taken, _)| taken == id) {
+                return Err(refuse(format!("the key id `{id}` stands twice")));
+            }
+            let bytes = STANDARD
+                .decode(key.expose_secret().trim())
+                .ok()
+                .and_then(|bytes| Key::try_from(bytes.as_slice()).ok())
+                .ok_or_else(|| {
+                    refuse(format!(
+                        "key `{id}` must be 32 bytes in base64; make one with `openssl rand -base64 32`"
+                    ))
+                })?;
+            ciphers.push((id.to_owned(), XChaCha20Poly1305::new(&bytes)));
+        }
+        if ciphers.is_empty() {
+            return Err(refuse("there is none; make one with `openssl rand -base64 32`".into()));
+        }
+        Ok(Self(ciphers))
+    }
+
+    /// Seals a text for one place, named by `context`: it opens nowhere else.
+    pub(crate) fn seal(&self, ids: &dyn IdSource, context: &str, clear: &[u8]) -> String {
+        let (id, cipher) = &self.0[0];
+        let mut nonce = [0_u8; 24];
+        ids.fill(&mut nonce);
+        let payload = Payload { msg: clear, aad: context.as_bytes() };
+        let sealed = cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .expect("a text that fits memory is shorter than the cipher's limit");
+        format!("{id}.{}", STANDARD.encode([nonce.as_slice(), sealed.as_slice()].concat()))
+    }
+
+    /// Opens what [`SealingKeys::seal`] sealed for the same place.
+    pub(crate) fn open(&self, context: &str, sealed: &str) -> Result<Vec<u8>> {
+        let fail = |why: &str| Error::Sealed(why.to_owned());
+        let (id, text) = sealed.split_once('.').ok_or_else(|| fail("it has no key id"))?;
+        let (_, cipher) = self.0.iter().find(|(known, _)| known == id).ok_or_else(|| {
+            Error::Sealed(format!("key `{id}` is not configured; configure it beside the new one"))
+        })?;
+        let bytes = STANDARD.decode(text).map_err(|_| fail("it is not base64"))?;
+        let (nonce, sealed) = bytes.split_at_checked(24).ok_or_else(|| fail("it is too short"))?;
+        let nonce = XNonce::try_from(nonce).map_err(|_| fail("it is too short"))?;
+        cipher
+            .decrypt(&nonce, Payload { msg: sealed, aad: context.as_bytes() })
+            .map_err(|_| fail("it was changed, or sealed for another place"))
+    }
+
+    pub(crate) fn open_text(&self, context: &str, sealed: &str) -> Result<String> {
+        String::from_utf8(self.open(context, sealed)?).map_err(|_| Error::Sealed("it is not text".into()))
+    }
+}
+
+impl fmt::Debug for SealingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tulbur_core::RandomIds;
+
+    use super::*;
+
+    fn key(byte: u8) -> SecretString {
+        SecretString::from(STANDARD.encode([byte; 32]))
+    }
+
+    #[test]
+    fn what_is_sealed_opens_in_its_place_only() {
+        let keys = SealingKeys::new([("a", &key(1))]).unwrap();
+        let sealed = keys.seal(&RandomIds, "card/1", b"planted");
+        assert!(!sealed.contains("planted"));
+        assert_ne!(sealed, keys.seal(&RandomIds, "card/1", b"planted"));
+        assert_eq!(keys.open_text("card/1", &sealed).unwrap(), "planted");
+        assert!(keys.open("card/2", &sealed).is_err());
+        let mut changed = sealed.clone();
+        let last = changed.pop().unwrap();
+        changed.push(if last == 'A' { 'B' } else { 'A' });
+        assert!(keys.open("card/1", &changed).is_err());
+        for broken in ["", "a.", "a.AAAA", "a.*", "b.AAAA"] {
+            assert!(keys.open("card/1", broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn an_old_key_still_opens_after_a_new_one_seals() {
+        let old = SealingKeys::new([("old", &key(1))]).unwrap();
+        let sealed = old.seal(&RandomIds, "x", b"text");
+        let both = SealingKeys::new([("new", &key(2)), ("old", &key(1))]).unwrap();
+        assert_eq!(both.open("x", &sealed).unwrap(), b"text");
+        assert!(both.seal(&RandomIds, "x", b"text").starts_with("new."));
+        let only_new = SealingKeys::new([("new", &key(2))]).unwrap();
+        assert!(only_new.open("x", &sealed).unwrap_err().to_string().contains("`old` is not configured"));
+    }
+
+    #[test]
+    fn keys_are_checked_and_not_printed() {
+        assert!(SealingKeys::new([]).is_err());
+        assert!(SealingKeys::new([("a", &SecretString::from("short"))]).is_err());
+        assert!(SealingKeys::new([("a.b", &key(1))]).is_err());
+        assert!(SealingKeys::new([("a", &key(1)), ("a", &key(2))]).is_err());
+        assert_eq!(format!("{:?}", SealingKeys::new([("a", &key(1))]).unwrap()), "[\"a\"]");
+    }
+}

@@ -1,0 +1,210 @@
+//! The store: what a database must do for [`Payments`](crate::Payments).
+//!
+//! Decisions are made outside, on what was read; a [`Changes`] names the versions that it was decided on and is
+//! committed whole, or not at all with [`StoreError::Conflict`]. So a store has no logic of its own.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use tulbur_core::{AccountName, Channel, MerchantRef, OrderRef, ProviderRef, Timestamp};
+
+use crate::error::StoreError;
+use crate::event::{AttentionItem, Event, HistoryEntry};
+use crate::record::{
+    Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord,
+};
+
+/// By what a payment is looked for.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Find<'a> {
+    /// Our id.
+    Id(&'a PaymentId),
+    /// Our reference at an account.
+    MerchantRef(&'a AccountName, &'a MerchantRef),
+    /// The provider's reference at an account.
+    ProviderRef(&'a AccountName, &'a ProviderRef),
+    /// The hash of a page's secret.
+    SecretHash(&'a str),
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Genuine, and about a payment of ours.
+    Accepted,
+    /// Genuine, and not about a payment of ours.
+    UnknownPayment,
+    /// It says something else than an earlier delivery of the same event; not applied.
+    Contradiction,
+    /// Not genuine, or unreadable.
+    Refused,
+}
+
+impl Verdict {
+    /// The word, as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::UnknownPayment => "unknown-payment",
+            Self::Contradiction => "contradiction",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Accepted, Self::UnknownPayment, Self::Contradiction, Self::Refused]
+            .into_iter()
+            .find(|verdict| verdict.as_str() == word)
+    }
+}
+
+/// A delivery as kept: sealed, with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxEntry {
+    /// Its id.
+    pub id: String,
+    /// The account.
+    pub account: AccountName,
+    /// How it came.
+    pub channel: Channel,
+    /// When it came first.
+    pub at: Timestamp,
+    /// The key by which a repeat is recognised; a refused delivery has its own id here.
+    pub repeat_key: String,
+    /// Digest of what it means.
+    pub meaning: String,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// In words, without anything secret.
+    pub note: String,
+    /// The payment that it is about.
+    pub payment: Option<PaymentId>,
+    /// Method, query, headers and body, sealed for this id.
+    pub sealed: String,
+}
+
+/// Everything that one commit changes.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Orders that are new (version 0) or changed on the version they carry.
+    pub orders: Vec<OrderRecord>,
+    /// Payments that are new (version 0) or changed on the version they carry.
+    pub payments: Vec<PaymentRecord>,
+    /// New cards.
+    pub cards: Vec<CardRecord>,
+    /// New events.
+    pub events: Vec<Event>,
+    /// New lines of history.
+    pub history: Vec<HistoryEntry>,
+    /// Items for a person; one that is listed already stays as it was, and its event is not sent again.
+    pub attention: Vec<(AttentionItem, Event)>,
+    /// Deliveries. One with the same account, key and meaning is counted, not added.
+    pub inbox: Vec<InboxEntry>,
+}
+
+/// How a delivered event is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settle {
+    /// All handlers did their work.
+    Done,
+    /// Again at this time.
+    Again(Timestamp),
+    /// Not again by itself; listed for a person.
+    Parked,
+}
+
+/// An event that was claimed for delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimedEvent {
+    /// The event.
+    pub event: Event,
+    /// How often it was claimed before.
+    pub attempts: u32,
+    /// The handlers that did their work already.
+    pub done: Vec<String>,
+}
+
+/// Keeps payments. All of a [`Changes`] is on disk when [`Store::commit`] returns.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Commits everything or nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a version is not the stored one any more, or something new exists already.
+    async fn commit(&self, changes: Changes) -> Result<(), StoreError>;
+
+    /// An order with its payments, oldest first.
+    async fn order(&self, order: &OrderRef) -> Result<Option<Order>, StoreError>;
+
+    /// The newest orders, newest first.
+    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError>;
+
+    /// One payment or card set-up.
+    async fn payment(&self, find: Find<'_>) -> Result<Option<PaymentRecord>, StoreError>;
+
+    /// Payments that are due to be asked about, soonest first. Their `ask_at` is moved to `lease`, so that nobody
+    /// else takes them meanwhile, and they come again should this process die.
+    async fn take_due(
+        &self,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<PaymentRecord>, StoreError>;
+
+    /// When the next payment or event is due.
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Events to be delivered now, in order; per order never one before an earlier one is settled. They are
+    /// leased like payments.
+    async fn take_events(
+        &self,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ClaimedEvent>, StoreError>;
+
+    /// Notes that a handler did its work for an event.
+    async fn handled(&self, event: &EventId, handler: &str) -> Result<(), StoreError>;
+
+    /// Settles a claimed event.
+    async fn settle_event(&self, event: &EventId, settle: Settle) -> Result<(), StoreError>;
+
+    /// The first delivery of an event, if it was delivered before: its meaning.
+    async fn delivered(
+        &self,
+        account: &AccountName,
+        repeat_key: &str,
+    ) -> Result<Option<InboxEntry>, StoreError>;
+
+    /// Keeps a refused delivery, and only the newest `keep` of its account.
+    async fn keep_refused(&self, entry: InboxEntry, keep: u32) -> Result<(), StoreError>;
+
+    /// The newest deliveries, newest first, each with how often it came.
+    async fn inbox(&self, limit: u32) -> Result<Vec<(InboxEntry, u32)>, StoreError>;
+
+    /// An order's history, oldest first.
+    async fn history(&self, order: &OrderRef) -> Result<Vec<HistoryEntry>, StoreError>;
+
+    /// One payment's or card set-up's history, oldest first.
+    async fn payment_history(&self, payment: &PaymentId) -> Result<Vec<HistoryEntry>, StoreError>;
+
+    /// All events of an order, oldest first.
+    async fn events(&self, order: &OrderRef) -> Result<Vec<Event>, StoreError>;
+
+    /// What waits for a person, oldest first.
+    async fn attention(&self) -> Result<Vec<AttentionItem>, StoreError>;
+
+    /// Strikes an item off the list.
+    async fn resolve_attention(&self, key: &str, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// A customer's cards, newest first.
+    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError>;
+
+    /// A card with its sealed token.
+    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError>;
+
+    /// The accounts that have payments which are still watched.
+    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError>;
+}
