@@ -1,0 +1,362 @@
+//! What each checksum covers, in the bank's order, and which of these messages can be read in one way only.
+//!
+//! The bank joins the values without separators (documented on the checksum page; the order stands on each
+//! operation's page). A value that is absent contributes nothing.
+
+use tulbur_core::{
+    CardToken, Currency, Error, ErrorKind, HmacHexKeys, Money, PaymentStatus, Place, Proof, Result, Role,
+    SignedField,
+};
+
+use crate::status;
+
+/// The bank's only currency; its wire has no field for one.
+pub(crate) const CURRENCY: Currency = Currency::MNT;
+/// The length of a result code.
+const CODE: usize = 3;
+/// The length of a card token in the bank's samples.
+const TOKEN: usize = 64;
+/// More characters than any amount has.
+const AMOUNT: usize = 20;
+
+/// `/api/invoice`.
+pub(crate) fn invoice_request<'a>(
+    transaction: &'a str,
+    amount: &'a str,
+    return_type: &'a str,
+    callback: &'a str,
+) -> [&'a str; 4] {
+    [transaction, amount, return_type, callback]
+}
+
+/// The answer of `/api/invoice` and of `/api/confirmation`.
+pub(crate) fn invoice_answer<'a>(invoice: &'a str, transaction: &'a str) -> [&'a str; 2] {
+    [invoice, transaction]
+}
+
+/// `/api/inquiry`, `/api/check` and `/api/get/token`.
+pub(crate) fn question(transaction: &str) -> [&str; 2] {
+    [transaction, transaction]
+}
+
+/// `/api/pay`: the amount comes first, here alone.
+pub(crate) fn pay_request<'a>(amount: &'a str, transaction: &'a str, token: &'a str) -> [&'a str; 3] {
+    [amount, transaction, token]
+}
+
+/// `/api/confirmation`. The bank's page prints an amount in it too, but the body has none.
+pub(crate) fn confirmation_request<'a>(
+    transaction: &'a str,
+    return_type: &'a str,
+    callback: &'a str,
+) -> [&'a str; 3] {
+    [transaction, return_type, callback]
+}
+
+/// The answer of `/api/get/token`.
+pub(crate) fn token_answer<'a>(transaction: &'a str, token: Option<&'a str>) -> [&'a str; 2] {
+    [transaction, token.unwrap_or_default()]
+}
+
+/// `/api/getSettlementDetails`.
+pub(crate) fn settlement_request<'a>(merchant: &'a str, token: &'a str) -> [&'a str; 2] {
+    [merchant, token]
+}
+
+/// What the bank says of one payment: in the answers of `/api/inquiry`, `/api/check` and `/api/pay`, and in a push.
+#[derive(Clone, Copy)]
+pub(crate) struct ResultMessage<'a> {
+    pub(crate) transaction: &'a str,
+    pub(crate) code: Option<&'a str>,
+    pub(crate) amount: Option<&'a str>,
+    pub(crate) token: Option<&'a str>,
+}
+
+impl<'a> ResultMessage<'a> {
+    /// The values in their order.
+    pub(crate) fn parts(&self) -> [&'a str; 4] {
+        [
+            self.transaction,
+            self.code.unwrap_or_default(),
+            self.amount.unwrap_or_default(),
+            self.token.unwrap_or_default(),
+        ]
+    }
+
+    /// Checks a push's checksum, and says what it proves. References of one account have one length: that is what
+    /// makes the message readable in one way.
+    pub(crate) fn prove(
+        &self,
+        keys: &HmacHexKeys,
+        reference_length: usize,
+        checksum: Option<&str>,
+    ) -> Result<Proof> {
+        let fields = [
+            SignedField::new(Role::Reference, Place::Exactly(reference_length), Some(self.transaction)),
+            SignedField::new(Role::Result, Place::Exactly(CODE), self.code),
+            SignedField::new(Role::Amount, Place::UpTo(AMOUNT), self.amount),
+            SignedField::new(Role::Other, Place::NoneOr(TOKEN), self.token),
+        ];
+        keys.prove(&fields, checksum, CURRENCY, |code| status::of_code(Some(code)))
+    }
+
+    /// Reads the values, each of which must stand in its place: characters that wandered into a neighbour leave the
+    /// checksum right and the meaning wrong.
+    ///
+    /// `asked` is the amount that was asked about, where one was.
+    pub(crate) fn read(&self, asked: Option<Money>) -> Result<ResultValues> {
+        let code = self.code.map(code).transpose()?;
+        let amount = self.amount.map(amount).transpose()?;
+        let status = status::of_code(code);
+        if status != PaymentStatus::Pending && amount.is_none() {
+            return Err(out_of_place("amount", "it is missing beside a result"));
+        }
+        if let Some(token) = self.token
+            && token.len() != TOKEN
+            && token.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+            && (amount.is_none() || amount != asked)
+        {
+            let why =
+                "it is not the 64 characters long that tokens are, and may have begun within the amount";
+            return Err(out_of_place("token", why));
+        }
+        Ok(ResultValues { status, amount, token: self.token.map(CardToken::new) })
+    }
+}
+
+/// What a [`ResultMessage`] says.
+pub(crate) struct ResultValues {
+    pub(crate) status: PaymentStatus,
+    pub(crate) amount: Option<Money>,
+    pub(crate) token: Option<CardToken>,
+}
+
+fn out_of_place(field: &'static str, why: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Untrusted, why).with_field(field)
+}
+
+/// A result code in its place.
+fn code(text: &str) -> Result<&str> {
+    if text.len() == CODE && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        Ok(text)
+    } else {
+        Err(out_of_place(
+            "errorCode",
+            "it is not three letters or digits, and may hold parts of its neighbours",
+        ))
+    }
+}
+
+/// An amount in its place: plain decimal text that does not begin with a digit of the code before it.
+fn amount(text: &str) -> Result<Money> {
+    let whole = text.split('.').next().unwrap_or_default();
+    if text.len() > AMOUNT || (whole.len() > 1 && whole.starts_with('0')) {
+        return Err(out_of_place(
+            "amount",
+            "it is too long or begins with zeros, and may hold parts of its neighbours",
+        ));
+    }
+    Money::parse(text, CURRENCY).map_err(|e| out_of_place("amount", e.to_string()).with_source(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tulbur_core::SecretString;
+
+    use super::*;
+
+    fn keys(secret: &str) -> HmacHexKeys {
+        HmacHexKeys::new([&SecretString::from(secret)]).unwrap()
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Vectors {
+        vectors: Vec<Vector>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        name: String,
+        operation: String,
+        direction: String,
+        key: Option<String>,
+        fields: Vec<Field>,
+        message: Option<String>,
+        expected: String,
+        source: String,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Field {
+        name: String,
+        value: Option<String>,
+    }
+
+    impl Vector {
+        fn value(&self, name: &str) -> Option<&str> {
+            let field = self.fields.iter().find(|field| field.name == name);
+            field.unwrap_or_else(|| panic!("{} has no {name}", self.name)).value.as_deref()
+        }
+
+        /// The message that this crate makes of the vector's fields, taken by name.
+        fn parts(&self) -> Vec<&str> {
+            let get = |name| self.value(name).unwrap_or_default();
+            let has = |name| self.fields.iter().any(|field| field.name == name);
+            match (self.operation.as_str(), self.direction.as_str()) {
+                ("POST /api/invoice" | "any", "request") => {
+                    invoice_request(get("transactionId"), get("amount"), get("returnType"), get("callback"))
+                        .to_vec()
+                }
+                ("POST /api/invoice" | "POST /api/confirmation", "response") => {
+                    invoice_answer(get("invoice"), get("transactionId")).to_vec()
+                }
+                ("POST /api/inquiry" | "POST /api/check" | "POST /api/get/token", "request") => {
+                    question(get("transactionId")).to_vec()
+                }
+                ("POST /api/pay", "request") => {
+                    pay_request(get("amount"), get("transactionId"), get("token")).to_vec()
+                }
+                ("POST /api/confirmation", "request") => {
+                    confirmation_request(get("transactionId"), get("returnType"), get("callback")).to_vec()
+                }
+                ("POST /api/get/token", "response") => {
+                    token_answer(get("transactionId"), self.value("token")).to_vec()
+                }
+                ("POST /api/getSettlementDetails", "request") => {
+                    settlement_request(get("merchantId"), get("token")).to_vec()
+                }
+                (_, "response") => ResultMessage {
+                    transaction: get("transactionId"),
+                    code: self.value("errorCode"),
+                    amount: self.value("amount"),
+                    token: if has("token") { self.value("token") } else { None },
+                }
+                .parts()
+                .to_vec(),
+                other => panic!("{}: no operation of ours makes {other:?}", self.name),
+            }
+        }
+    }
+
+    fn vectors() -> Vec<Vector> {
+        let text = include_str!("../tests/vectors/golomt-ecommerce.json");
+        serde_json::from_str::<Vectors>(text).unwrap().vectors
+    }
+
+    #[test]
+    fn every_vector_with_a_key_is_reproduced() {
+        let mut proven = 0;
+        for vector in vectors() {
+            assert!(!vector.source.is_empty());
+            let Some(key) = &vector.key else { continue };
+            let parts = vector.parts();
+            assert_eq!(Some(parts.concat()), vector.message, "{}", vector.name);
+            assert_eq!(keys(key).sign(&parts), vector.expected, "{}", vector.name);
+            assert!(keys(key).check(&parts, Some(&vector.expected)).is_ok(), "{}", vector.name);
+            assert!(keys("another").check(&parts, Some(&vector.expected)).is_err(), "{}", vector.name);
+            proven += 1;
+        }
+        assert_eq!(proven, 19);
+    }
+
+    /// Their keys are not published. They are kept because whoever holds a key can use them, and because their field
+    /// order is the bank's.
+    #[test]
+    fn vectors_without_a_key_are_records() {
+        let records: Vec<Vector> = vectors().into_iter().filter(|vector| vector.key.is_none()).collect();
+        assert_eq!(records.len(), 6);
+        for record in records {
+            assert_eq!(record.expected.len(), 64, "{}", record.name);
+            if let Some(message) = &record.message {
+                assert_eq!(record.parts().concat(), *message, "{}", record.name);
+            }
+        }
+    }
+
+    const REFERENCE: &str = "0190a1b2c3d47e5f8a9b0c1d2e3f4a5b";
+    const CARD: &str = "2d1f5b0c9a7e4d3f8b6a1c0e2f4d6b8a0c1e3f5a7b9d1c3e5f7a9b0d2c4e6f80";
+
+    fn message<'a>(code: Option<&'a str>, amount: &'a str, token: Option<&'a str>) -> ResultMessage<'a> {
+        ResultMessage { transaction: REFERENCE, code, amount: Some(amount), token }
+    }
+
+    #[test]
+    fn values_in_their_places_are_read() {
+        let asked = Money::parse("1500", CURRENCY).unwrap();
+        for text in ["1500", "1500.0", "1500.00", "1500.000"] {
+            let values = message(Some("000"), text, Some(CARD)).read(None).unwrap();
+            assert_eq!((values.status, values.amount), (PaymentStatus::Paid, Some(asked)), "{text}");
+        }
+        assert_eq!(message(None, "1500.00", None).read(None).unwrap().status, PaymentStatus::Pending);
+        assert!(message(Some("000"), "0.50", None).read(None).is_ok());
+        // Tokens of another shape: unambiguous by their first character, or by the amount that was asked about.
+        assert!(message(Some("000"), "1500.00", Some("tok-abc")).read(None).is_ok());
+        assert!(message(Some("000"), "1500.00", Some("4tok-abc")).read(Some(asked)).is_ok());
+    }
+
+    #[test]
+    fn values_out_of_their_places_are_named() {
+        for (message, field) in [
+            (message(Some("00"), "01500.00", None), "errorCode"),
+            (message(Some("0001"), "500.00", None), "errorCode"),
+            (message(Some("0 0"), "500.00", None), "errorCode"),
+            (message(Some("төө"), "500.00", None), "errorCode"),
+            (message(None, "0001500.00", None), "amount"),
+            (message(Some("000"), "1,500.00", None), "amount"),
+            (message(Some("000"), "-1500.00", None), "amount"),
+            (message(Some("000"), "1500.001", None), "amount"),
+            (message(Some("000"), "1500.", None), "amount"),
+            (message(Some("000"), "1e3", None), "amount"),
+            (message(Some("000"), "100000000000000000000", None), "amount"),
+            (message(Some("000"), "1500.002", Some(&CARD[1..])), "amount"),
+            (message(Some("000"), "1500.0", Some("0")), "token"),
+            (message(Some("000"), "1500", Some(".00")), "token"),
+            (ResultMessage { amount: None, ..message(Some("000"), "", None) }, "amount"),
+        ] {
+            let error = message.read(None).err().expect("it is out of place");
+            assert_eq!((error.kind(), error.field()), (ErrorKind::Untrusted, Some(field)));
+        }
+    }
+
+    proptest! {
+        /// However one genuine message is cut into fields anew, no other reading of it is taken.
+        #[test]
+        fn one_message_has_one_reading(
+            shifts in prop::array::uniform3(-2_isize..=2),
+            card in prop::option::of(Just(CARD)),
+            code in "[0-9]{3}",
+            amount in "[1-9][0-9]{0,6}(\\.[0-9]{1,2})?",
+        ) {
+            let text = [REFERENCE, &code, &amount, card.unwrap_or_default()].concat();
+            let code_at = REFERENCE.len();
+            let amount_at = code_at + code.len();
+            let token_at = amount_at + amount.len();
+            let moved = |at: usize, by| at.saturating_add_signed(by).min(text.len());
+            let mut cuts = [moved(code_at, shifts[0]), moved(amount_at, shifts[1]), moved(token_at, shifts[2])];
+            cuts.sort_unstable();
+            let [a, b, c] = cuts;
+            let some = |part: &'static str| if part.is_empty() { None } else { Some(part) };
+            let text: &'static str = Box::leak(text.into_boxed_str());
+            let moved = ResultMessage {
+                transaction: &text[..a],
+                code: some(&text[a..b]),
+                amount: some(&text[b..c]),
+                token: some(&text[c..]),
+            };
+            let keys = keys("k");
+            let proof = moved.prove(&keys, REFERENCE.len(), Some(&keys.sign(&[text]))).unwrap();
+            let same = moved.transaction == REFERENCE
+                && moved.code == Some(code.as_str())
+                && moved.amount == Some(amount.as_str())
+                && moved.token == card;
+            if let Proof::Signed(facts) = proof {
+                prop_assert!(same);
+                prop_assert_eq!(facts.merchant_ref.as_ref().map(tulbur_core::MerchantRef::as_str), Some(REFERENCE));
+                prop_assert!(moved.read(None).is_ok());
+            } else {
+                prop_assert!(!same);
+            }
+        }
+    }
+}

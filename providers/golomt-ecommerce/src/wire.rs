@@ -1,0 +1,300 @@
+//! Exactly what crosses the network: what is sent, and what is read of what comes back.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Result};
+
+use crate::json::{self, document};
+use crate::sign::ResultMessage;
+
+/// `POST /api/invoice`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InvoiceRequest<'a> {
+    pub(crate) amount: &'a AmountText,
+    pub(crate) callback: &'a str,
+    pub(crate) checksum: &'a str,
+    pub(crate) gen_token: YesNo,
+    pub(crate) return_type: &'static str,
+    pub(crate) transaction_id: &'a str,
+    pub(crate) social_deeplink: YesNo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<&'a str>,
+}
+
+/// The bank's flags.
+#[derive(Clone, Copy, Serialize)]
+pub(crate) enum YesNo {
+    Y,
+    N,
+}
+
+impl From<bool> for YesNo {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Y } else { Self::N }
+    }
+}
+
+/// `POST /api/inquiry`, `/api/check` and `/api/get/token`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Question<'a> {
+    pub(crate) checksum: &'a str,
+    pub(crate) transaction_id: &'a str,
+}
+
+/// `POST /api/confirmation`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfirmationRequest<'a> {
+    pub(crate) callback: &'a str,
+    pub(crate) checksum: &'a str,
+    pub(crate) return_type: &'static str,
+    pub(crate) transaction_id: &'a str,
+}
+
+/// `POST /api/pay`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PayRequest<'a> {
+    pub(crate) amount: &'a AmountText,
+    pub(crate) checksum: &'a str,
+    pub(crate) transaction_id: &'a str,
+    pub(crate) lang: &'static str,
+    pub(crate) token: &'a str,
+}
+
+/// `POST /api/getSettlementDetails`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SettlementRequest<'a> {
+    pub(crate) checksum: &'a str,
+    pub(crate) token: &'a str,
+    pub(crate) merchant_id: &'a str,
+}
+
+/// The text of a field, where an empty one is as good as none.
+fn filled(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn needed<'a>(name: &'static str, text: Option<Cow<'a, str>>) -> Result<Cow<'a, str>> {
+    filled(text).ok_or_else(|| Error::new(ErrorKind::Malformed, "it is missing").with_field(name))
+}
+
+/// The bank's words, at a length that fits a database and a page.
+fn words(text: Option<Cow<'_, str>>) -> Option<String> {
+    filled(text).map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+document! {
+    FailureFields { error = "error", message = "message", }
+}
+
+/// The error JSON of a status other than 200.
+pub(crate) struct Failure<'a> {
+    pub(crate) error: Option<Cow<'a, str>>,
+    pub(crate) message: Option<Cow<'a, str>>,
+}
+
+impl<'a> Failure<'a> {
+    /// Reads it; something without either word is none.
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self> {
+        let fields: FailureFields<'a> = json::read(body)?;
+        let failure = Self {
+            error: filled(json::text("error", fields.error)?),
+            message: filled(json::text("message", fields.message)?),
+        };
+        if failure.error.is_none() && failure.message.is_none() {
+            return Err(Error::new(ErrorKind::Malformed, "it is no error JSON"));
+        }
+        Ok(failure)
+    }
+
+    /// Takes these out of its words.
+    pub(crate) fn hide<'s>(&mut self, hidden: impl Iterator<Item = &'s str>) {
+        for secret in hidden.filter(|secret| !secret.is_empty()) {
+            for text in [&mut self.error, &mut self.message].into_iter().flatten() {
+                if text.contains(secret) {
+                    *text = text.replace(secret, "[hidden]").into();
+                }
+            }
+        }
+    }
+}
+
+document! {
+    InvoiceFields {
+        invoice = "invoice",
+        transaction = "transactionId",
+        checksum = "checksum",
+        deeplink = "socialDeeplink",
+    }
+}
+
+/// The answer of `/api/invoice` and of `/api/confirmation`.
+pub(crate) struct InvoiceAnswer<'a> {
+    pub(crate) invoice: Cow<'a, str>,
+    pub(crate) transaction: Cow<'a, str>,
+    pub(crate) checksum: Option<Cow<'a, str>>,
+    pub(crate) deeplink: Option<Cow<'a, str>>,
+}
+
+impl<'a> InvoiceAnswer<'a> {
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self> {
+        let fields: InvoiceFields<'a> = json::read(body)?;
+        Ok(Self {
+            invoice: needed("invoice", json::text("invoice", fields.invoice)?)?,
+            transaction: needed("transactionId", json::text("transactionId", fields.transaction)?)?,
+            checksum: json::text("checksum", fields.checksum)?,
+            deeplink: filled(json::text("socialDeeplink", fields.deeplink)?),
+        })
+    }
+}
+
+document! {
+    ResultFields {
+        transaction = "transactionId",
+        code = "errorCode",
+        text = "errorDesc",
+        amount = "amount",
+        token = "token",
+        checksum = "checksum",
+        card_number = "cardNumber",
+        bank = "bank",
+    }
+}
+
+/// What the bank says of one payment or card: the answers of `/api/inquiry`, `/api/check`, `/api/pay` and
+/// `/api/get/token`, and a push.
+///
+/// The card holder's name is among the fields and is not read: nothing here needs it.
+pub(crate) struct ResultDocument<'a> {
+    pub(crate) transaction: Cow<'a, str>,
+    pub(crate) code: Option<Cow<'a, str>>,
+    pub(crate) amount: Option<Cow<'a, str>>,
+    pub(crate) token: Option<Cow<'a, str>>,
+    pub(crate) checksum: Option<Cow<'a, str>>,
+    pub(crate) text: Option<String>,
+    pub(crate) card: CardInfo,
+}
+
+impl<'a> ResultDocument<'a> {
+    pub(crate) fn read(body: &'a [u8]) -> Result<Self> {
+        let fields: ResultFields<'a> = json::read(body)?;
+        let number = json::text("cardNumber", fields.card_number)?;
+        let bank = words(json::text("bank", fields.bank)?);
+        Ok(Self {
+            transaction: needed("transactionId", json::text("transactionId", fields.transaction)?)?,
+            code: filled(json::text("errorCode", fields.code)?),
+            amount: filled(json::text_or_number("amount", fields.amount)?),
+            token: filled(json::text("token", fields.token)?),
+            checksum: json::text("checksum", fields.checksum)?,
+            text: words(json::text("errorDesc", fields.text)?),
+            card: CardInfo::masked(number.as_deref()).with_bank(bank.as_deref()),
+        })
+    }
+
+    /// The part that a checksum covers.
+    pub(crate) fn message(&self) -> ResultMessage<'_> {
+        ResultMessage {
+            transaction: &self.transaction,
+            code: self.code.as_deref(),
+            amount: self.amount.as_deref(),
+            token: self.token.as_deref(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_request_is_written_as_documented() {
+        let amount = serde_json::from_str("\"1500.00\"").unwrap();
+        let mut request = InvoiceRequest {
+            amount: &amount,
+            callback: "https://shop.mn/back",
+            checksum: "c",
+            gen_token: false.into(),
+            return_type: "GET",
+            transaction_id: "t",
+            social_deeplink: true.into(),
+            email: None,
+        };
+        assert_eq!(
+            serde_json::to_string(&request).unwrap(),
+            r#"{"amount":"1500.00","callback":"https://shop.mn/back","checksum":"c","genToken":"N","returnType":"GET","transactionId":"t","socialDeeplink":"Y"}"#
+        );
+        request.email = Some("test@gmail.com");
+        assert!(serde_json::to_string(&request).unwrap().ends_with(r#""email":"test@gmail.com"}"#));
+        let pay = PayRequest { amount: &amount, checksum: "c", transaction_id: "t", lang: "MN", token: "k" };
+        assert_eq!(
+            serde_json::to_string(&pay).unwrap(),
+            r#"{"amount":"1500.00","checksum":"c","transactionId":"t","lang":"MN","token":"k"}"#
+        );
+    }
+
+    #[test]
+    fn an_unpaid_inquiry_has_nulls_and_empty_texts() {
+        let body = r#"{"status":"PENDING","amount":"1500.00","bank":"","errorDesc":"","errorCode":null,"cardHolder":"",
+            "cardNumber":"","transactionId":"t","token":null,"checksum":"c"}"#;
+        let answer = ResultDocument::read(body.as_bytes()).unwrap();
+        assert_eq!(
+            (answer.code.as_deref(), answer.token.as_deref(), answer.text.as_deref()),
+            (None, None, None)
+        );
+        assert!(answer.card.is_empty());
+        assert_eq!(answer.message().parts(), ["t", "", "1500.00", ""]);
+    }
+
+    #[test]
+    fn a_number_for_an_amount_keeps_its_characters_and_a_code_must_be_text() {
+        let answer = ResultDocument::read(br#"{"transactionId":"t","amount":1500.0}"#).unwrap();
+        assert_eq!(answer.amount.as_deref(), Some("1500.0"));
+        let wrong = ResultDocument::read(br#"{"transactionId":"t","errorCode":0}"#).err().unwrap();
+        assert_eq!(wrong.field(), Some("errorCode"));
+    }
+
+    #[test]
+    fn a_full_card_number_is_masked_and_a_long_text_is_cut() {
+        let body = format!(
+            r#"{{"transactionId":"t","cardNumber":"4987381234563883","errorDesc":"{}","bank":"a\nb"}}"#,
+            "x".repeat(10_000)
+        );
+        let answer = ResultDocument::read(body.as_bytes()).unwrap();
+        assert_eq!(answer.card.masked_number.as_deref(), Some("498738******3883"));
+        assert_eq!(answer.card.bank.as_deref(), Some("ab"));
+        assert_eq!(answer.text.unwrap().len(), 200);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_is_too_strange(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            drop(ResultDocument::read(&body));
+            drop(InvoiceAnswer::read(&body));
+            drop(Failure::read(&body));
+        }
+
+        /// Objects with the right names and any values.
+        #[test]
+        fn no_object_is_too_strange(
+            pairs in prop::collection::vec((
+                prop::sample::select(vec!["transactionId", "errorCode", "amount", "token", "invoice", "error"]),
+                prop::sample::select(vec!["null", "\"\"", "\"000\"", "0", "1e400", "[]", "{\"a\":[]}", "true", "\"\\u0000\""]),
+            ), 0..6),
+        ) {
+            let inner: Vec<String> = pairs.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+            let body = format!("{{{}}}", inner.join(","));
+            if let Ok(answer) = ResultDocument::read(body.as_bytes()) {
+                drop(answer.message().read(None));
+            }
+            drop(InvoiceAnswer::read(body.as_bytes()));
+            drop(Failure::read(body.as_bytes()));
+        }
+    }
+}
