@@ -1,1 +1,31 @@
-//! Framework-free web handlers and payer pages of Tulbur.
+//! What a payer sees of Tulbur, and the routes that providers call, free of any web framework.
+//!
+//! [`Web`] is given [`Payments`](tulbur_payments::Payments) and answers [`WebRequest`]s with [`WebResponse`]s. An
+//! adapter turns its framework's requests into these and back; `tulbur-axum` is one. Below the mount there are:
+//!
+//! | address | who calls | what it does |
+//! |---|---|---|
+//! | `/notify/{account or provider}` | a provider's server | stores the notification, then acknowledges it |
+//! | `/notify/{account}/{secret}` | the same, where each payment has its own address | the same |
+//! | `/return/{account}/{secret}` | the payer's browser, coming back | notes it, asks the provider, goes on to the result |
+//! | `/checkout/{secret}` | the payer | amount, ways to pay, countdown, cancel; the result once there is one |
+//! | `/checkout/{secret}/result` | the payer | how it stands |
+//! | `/checkout/{secret}/events` | the page | the status as it changes (server-sent events) |
+//! | `/checkout/{secret}/cancel` | the page | gives it up |
+//! | `/assets/…` | the page | style and script; nothing is loaded from elsewhere |
+//!
+//! The book's page on the web has the rest: headers, languages, what each state shows.
+
+mod amount;
+mod assets;
+mod events;
+mod http;
+mod pages;
+mod route;
+mod texts;
+mod view;
+mod web;
+
+pub use amount::format_amount;
+pub use http::{Body, BodyStream, WebRequest, WebResponse};
+pub use web::{Web, WebSettings};

@@ -1,0 +1,115 @@
+//! Turns what is shown into HTML, with the headers that every page has.
+
+use askama::Template;
+use tulbur_core::Language;
+
+use crate::assets::Asset;
+use crate::http::WebResponse;
+use crate::texts::{OFFERED, Texts, Words};
+use crate::view::View;
+
+/// What a page may load and do: its own two files, its own events, its own form. Whatever a text from outside may
+/// smuggle in, no script but ours runs.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What surrounds every page.
+#[derive(Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) texts: &'static Texts,
+    pub(crate) words: &'static Words,
+    pub(crate) shop: Option<&'a str>,
+    pub(crate) style: String,
+    pub(crate) script: String,
+    pub(crate) languages: Vec<LanguageLink>,
+}
+
+/// A link that shows the page in another language.
+#[derive(Debug)]
+pub(crate) struct LanguageLink {
+    pub(crate) code: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) chosen: bool,
+}
+
+impl<'a> Frame<'a> {
+    /// `base` is the path of the mount, with its slashes.
+    pub(crate) fn new(base: &str, shop: Option<&'a str>, texts: &'static Texts) -> Self {
+        let link = |other: &Texts| LanguageLink {
+            code: other.language.code(),
+            name: other.name,
+            chosen: other.language == texts.language,
+        };
+        Self {
+            texts,
+            words: &texts.words,
+            shop,
+            style: format!("{base}{}", Asset::Style.address()),
+            script: format!("{base}{}", Asset::Script.address()),
+            languages: OFFERED.into_iter().map(link).collect(),
+        }
+    }
+
+    fn language(&self) -> Language {
+        self.texts.language
+    }
+}
+
+#[derive(Template)]
+#[template(path = "payment.html")]
+struct PaymentPage<'a> {
+    frame: Frame<'a>,
+    view: View<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame<'a>,
+    headline: &'static str,
+    explanation: &'static str,
+    detail: Option<String>,
+    to_payment: Option<String>,
+}
+
+/// A page about a payment.
+pub(crate) fn payment(frame: Frame<'_>, view: View<'_>) -> WebResponse {
+    page(200, &PaymentPage { frame, view })
+}
+
+/// What went wrong, as a payer is told.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) status: u16,
+    pub(crate) headline: &'static str,
+    pub(crate) explanation: &'static str,
+    /// The cause in English, for whoever the payer shows it to.
+    pub(crate) detail: Option<String>,
+    /// Where the payment can be seen, if it is known which.
+    pub(crate) to_payment: Option<String>,
+}
+
+/// A page about a problem.
+pub(crate) fn problem(frame: Frame<'_>, problem: Problem) -> WebResponse {
+    let Problem { status, headline, explanation, detail, to_payment } = problem;
+    page(status, &ProblemPage { frame, headline, explanation, detail, to_payment })
+}
+
+fn page(status: u16, template: &impl Template) -> WebResponse {
+    match template.render() {
+        Ok(html) => guarded(WebResponse::new(status, "text/html; charset=utf-8", html)),
+        // Writing to a string does not fail, and no filter that can is used.
+        Err(error) => {
+            tracing::error!(%error, "a page could not be written");
+            WebResponse::text(500, "The page could not be written. Load it again.")
+        }
+    }
+}
+
+/// With the headers that every page and every redirect to one has.
+pub(crate) fn guarded(response: WebResponse) -> WebResponse {
+    response
+        .with("content-security-policy", POLICY)
+        .with("x-frame-options", "DENY")
+        .with("x-robots-tag", "noindex, nofollow")
+}
