@@ -1,0 +1,432 @@
+//! A small bank behind the provider traits, whose every answer a test decides.
+#![allow(dead_code, reason = "each test binary uses its own part of it")]
+#![expect(unreachable_pub, reason = "a module that several test binaries include")]
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tulbur_core::{
+    AccountName, Alphabet, CallbackUrl, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken,
+    Channel, Charge, ChargeProvider, ChargeRequest, CreateCardSetup, CreateInvoice, Currency, Delivery,
+    Error, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, HmacHexKeys, Invoice, InvoiceProvider, IpnEvent,
+    IpnOutcome, IpnProvider, Language, ManualClock, MerchantRef, Money, NextAction, NotFound, NotifyAddress,
+    OrderRef, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider,
+    ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, Redirect, RefRule, Reply, Result, Role,
+    SavedCard, SecretString, SignedField, Subject, Timestamp, TokenizeProvider, Url, Way, async_trait,
+};
+use tulbur_payments::{
+    Event, EventHandler, HandlerError, NotifyTarget, OpenPayment, Payments, PaymentsBuilder, SealingKeys,
+    SqliteStore,
+};
+
+pub const PAGE: Flow = Flow::new("page");
+pub const SETUP: Flow = Flow::new("setup");
+pub const CHARGE: Flow = Flow::new("charge");
+pub const SECRET: &str = "planted-bank-secret";
+pub const TOKEN: &str = "planted-card-token-planted-card-token-planted-card-token-1234567";
+
+/// What the bank does with the next write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Write {
+    #[default]
+    Answer,
+    /// It happens, and the answer is lost.
+    AnswerLost,
+    /// It does not happen, and the caller cannot know.
+    LostBefore,
+    Refuse,
+    NeverSent,
+    /// It happens once the test says so.
+    Hang,
+}
+
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub status: PaymentStatus,
+    pub amount: Option<Money>,
+    pub code: Option<String>,
+    pub saved: bool,
+    pub debits: u32,
+}
+
+#[derive(Debug, Default)]
+pub struct State {
+    pub payments: HashMap<String, Entry>,
+    pub write: Write,
+    pub queries: u32,
+    pub creates: u32,
+    pub charges: u32,
+    pub down: bool,
+    pub saves_cards: bool,
+    pub charge_status: Option<PaymentStatus>,
+}
+
+pub struct Bank {
+    info: ProviderInfo,
+    keys: HmacHexKeys,
+    pub state: Arc<Mutex<State>>,
+}
+
+impl std::fmt::Debug for Bank {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Bank")
+    }
+}
+
+pub fn mnt(units: i64) -> Money {
+    Money::from_major(units, Currency::MNT).unwrap()
+}
+
+impl Bank {
+    pub fn new(account: &str) -> Self {
+        let (id, account) = (ProviderId::parse("bank").unwrap(), AccountName::parse(account).unwrap());
+        let rule = RefRule::new(Alphabet::Alphanumeric, 32..=32);
+        let mut info = ProviderInfo::new(id, account, "Bank", Currency::MNT, rule);
+        let flow = |flow, start, effect, minutes: Option<u64>| FlowInfo {
+            flow,
+            start,
+            effect,
+            query_by: QueryBy::MerchantRef,
+            not_found: NotFound::ProvesNothing,
+            proof: ProofBy::QueryOrSignedIpn,
+            lifetime: minutes.map(Duration::from_mins),
+            poll: Poll { first: Duration::from_secs(30), every: Duration::from_secs(3) },
+        };
+        info.flows = vec![
+            flow(PAGE, FlowStart::Invoice(vec![Way::Page]), FlowEffect::Inert, Some(10)),
+            flow(SETUP, FlowStart::CardSetup, FlowEffect::Inert, Some(10)),
+            flow(CHARGE, FlowStart::Charge, FlowEffect::MovesMoney, None),
+        ];
+        info.languages = vec![Language::Mn, Language::En];
+        info.ways = vec![Way::Page];
+        info.notify = NotifyAddress::PerAccount;
+        info.saves_card_with_payment = true;
+        let keys = HmacHexKeys::new(&[SecretString::from(SECRET)]).unwrap();
+        Self { info, keys, state: Arc::default() }
+    }
+
+    fn write(&self, reference: &MerchantRef, entry: Entry) -> Result<()> {
+        let mut state = self.state.lock().unwrap();
+        let lost = |text: &str| Err(Error::new(ErrorKind::Timeout, text).with_outcome(Outcome::Unknown));
+        let write = std::mem::take(&mut state.write);
+        if matches!(write, Write::Answer | Write::AnswerLost) {
+            state.payments.insert(reference.as_str().to_owned(), entry);
+        }
+        match write {
+            Write::Answer => Ok(()),
+            Write::AnswerLost | Write::LostBefore | Write::Hang => lost("no answer"),
+            Write::Refuse => Err(Error::new(ErrorKind::Rejected, "the bank said no")
+                .with_outcome(Outcome::Refused)
+                .with_answer(Some("51"), Some("no"))),
+            Write::NeverSent => Err(Error::new(ErrorKind::Unavailable, "connection refused")),
+        }
+    }
+
+    fn read(&self, reference: &PaymentRef) -> Result<Entry> {
+        let mut state = self.state.lock().unwrap();
+        state.queries += 1;
+        if state.down {
+            return Err(Error::new(ErrorKind::Unavailable, "the bank is down"));
+        }
+        state
+            .payments
+            .get(reference.merchant_ref.as_str())
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "not found"))
+    }
+}
+
+fn saved() -> SavedCard {
+    SavedCard::new(CardToken::new(TOKEN), CardInfo::masked(Some("949625******0003")))
+}
+
+impl Provider for Bank {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+    fn invoices(&self) -> Option<&dyn InvoiceProvider> {
+        Some(self)
+    }
+    fn queries(&self) -> Option<&dyn QueryProvider> {
+        Some(self)
+    }
+    fn tokenize(&self) -> Option<&dyn TokenizeProvider> {
+        Some(self)
+    }
+    fn charges(&self) -> Option<&dyn ChargeProvider> {
+        Some(self)
+    }
+    fn ipn(&self) -> Option<&dyn IpnProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl InvoiceProvider for Bank {
+    async fn create_invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
+        self.state.lock().unwrap().creates += 1;
+        while self.state.lock().unwrap().write == Write::Hang {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let entry = Entry {
+            status: PaymentStatus::Pending,
+            amount: Some(request.amount),
+            code: None,
+            saved: request.save_card,
+            debits: 0,
+        };
+        self.write(&request.merchant_ref, entry)?;
+        let reference = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), PAGE)
+            .with_provider_ref(ProviderRef::parse(format!("inv-{}", request.merchant_ref)).unwrap());
+        let url = Url::parse("https://bank.example/page").unwrap();
+        let page = Redirect { url, page: PageKind::Card, language: Some(request.language) };
+        Ok(Invoice::new(reference, vec![NextAction::Redirect(page)]))
+    }
+}
+
+#[async_trait]
+impl QueryProvider for Bank {
+    async fn query(&self, payment: &PaymentRef) -> Result<Payment> {
+        let entry = self.read(payment)?;
+        let mut answer = Payment::new(payment.clone(), entry.status);
+        answer.amount = entry.amount;
+        answer.code = entry.code;
+        if entry.saved && entry.status.is_paid() {
+            answer.saved_card = Some(saved());
+        }
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl TokenizeProvider for Bank {
+    async fn create_card_setup(&self, request: &CreateCardSetup) -> Result<CardSetup> {
+        let entry =
+            Entry { status: PaymentStatus::Pending, amount: None, code: None, saved: true, debits: 0 };
+        self.write(&request.merchant_ref, entry)?;
+        let reference = PaymentRef::new(request.merchant_ref.clone(), None, SETUP);
+        let url = Url::parse("https://bank.example/save").unwrap();
+        let page = Redirect { url, page: PageKind::SaveCard, language: None };
+        Ok(CardSetup::new(reference, vec![NextAction::Redirect(page)]))
+    }
+
+    async fn read_card_setup(&self, setup: &PaymentRef) -> Result<CardSetupAnswer> {
+        let state = match self.read(setup)?.status {
+            PaymentStatus::Paid => CardSetupState::Saved(saved()),
+            PaymentStatus::Declined => CardSetupState::Declined,
+            _ => CardSetupState::Pending,
+        };
+        Ok(CardSetupAnswer::new(setup.clone(), state))
+    }
+}
+
+#[async_trait]
+impl ChargeProvider for Bank {
+    async fn charge(&self, request: &ChargeRequest) -> Result<Charge> {
+        assert_eq!(request.token.expose(), TOKEN, "the token comes back as it was sealed");
+        let status = {
+            let mut state = self.state.lock().unwrap();
+            state.charges += 1;
+            state.charge_status.unwrap_or(PaymentStatus::Paid)
+        };
+        let debits = u32::from(status.is_paid());
+        let entry = Entry { status, amount: Some(request.amount), code: None, saved: false, debits };
+        self.write(&request.merchant_ref, entry)?;
+        let reference = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), CHARGE);
+        let mut payment = Payment::new(reference, status);
+        payment.amount = Some(request.amount);
+        Ok(Charge::new(payment))
+    }
+}
+
+impl IpnProvider for Bank {
+    fn verify(&self, delivery: &Delivery<'_>) -> Result<IpnEvent> {
+        if delivery.channel == Channel::Return {
+            let fields = delivery.fields()?;
+            let reference =
+                fields.get("ref")?.ok_or_else(|| Error::new(ErrorKind::Malformed, "no reference"))?;
+            let status = match fields.get("code")? {
+                Some("000") => PaymentStatus::Paid,
+                _ => PaymentStatus::Declined,
+            };
+            let subject = Subject::merchant(MerchantRef::parse(reference)?);
+            return Ok(IpnEvent::new(subject, Proof::Hint { checked: false }, "return").with_claim(
+                Some(status),
+                None,
+                None,
+            ));
+        }
+        let text =
+            std::str::from_utf8(delivery.body).map_err(|_| Error::new(ErrorKind::Malformed, "not UTF-8"))?;
+        let parts: Vec<&str> = text.split('|').collect();
+        let [reference, code, amount, checksum] = parts[..] else {
+            return Err(Error::new(ErrorKind::Malformed, "four parts are expected"));
+        };
+        let fields = [
+            SignedField::new(Role::Reference, Place::Exactly(32), Some(reference)),
+            SignedField::new(Role::Result, Place::Exactly(3), Some(code)),
+            SignedField::new(Role::Amount, Place::UpTo(20), Some(amount)),
+        ];
+        let status = |code: &str| if code == "000" { PaymentStatus::Paid } else { PaymentStatus::Declined };
+        let proof = self.keys.prove(&fields, Some(checksum), Currency::MNT, status)?;
+        let amount = Money::parse(amount, Currency::MNT)?;
+        let mut event = IpnEvent::new(Subject::merchant(MerchantRef::parse(reference)?), proof, "push")
+            .with_claim(Some(status(code)), Some(amount), Some(code));
+        if self.state.lock().unwrap().saves_cards {
+            event.saved_card = Some(saved());
+        }
+        Ok(event)
+    }
+
+    fn acknowledge(&self, outcome: IpnOutcome<'_>) -> Reply {
+        match outcome {
+            IpnOutcome::Accepted => Reply::text(200, "accepted"),
+            IpnOutcome::Repeat { .. } => Reply::text(200, "repeat"),
+            IpnOutcome::UnknownPayment => Reply::text(200, "unknown"),
+            IpnOutcome::Ignored => Reply::text(200, "ignored"),
+            IpnOutcome::Rejected(_) => Reply::text(400, "rejected"),
+            IpnOutcome::NotStored => Reply::text(503, "not stored"),
+        }
+    }
+}
+
+/// Remembers what it was told.
+#[derive(Debug, Default)]
+pub struct Told(pub Mutex<Vec<Event>>);
+
+#[async_trait]
+impl EventHandler for Told {
+    async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
+        self.0.lock().unwrap().push(event.clone());
+        Ok(())
+    }
+}
+
+pub struct Shop {
+    pub payments: Payments,
+    pub bank: Arc<Mutex<State>>,
+    pub clock: ManualClock,
+    pub told: Arc<Told>,
+    pub folder: tempfile::TempDir,
+}
+
+pub fn sealing_keys() -> SealingKeys {
+    let key = SecretString::from("cGxhbnRlZC1zZWFsaW5nLWtleS0wMTIzNDU2Nzg5QUI=");
+    SealingKeys::new([("test", &key)]).unwrap()
+}
+
+pub async fn builder(path: &Path, clock: &ManualClock) -> PaymentsBuilder {
+    let store = SqliteStore::open_with(path, Duration::from_millis(200)).await.unwrap();
+    let url = Url::parse("https://shop.example/tulbur").unwrap();
+    Payments::builder(Arc::new(store), Arc::new(clock.clone()), sealing_keys(), url)
+}
+
+/// A folder in memory where there is one: the disk's speed is not what these tests are about.
+pub fn folder() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+impl Shop {
+    pub async fn open() -> Self {
+        let (folder, clock) = (folder(), ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
+        let bank = Bank::new("bank");
+        let (state, told) = (Arc::clone(&bank.state), Arc::new(Told::default()));
+        let payments = builder(&folder.path().join("shop.db"), &clock)
+            .await
+            .account(Arc::new(bank))
+            .handler("told", told.clone())
+            .build()
+            .await
+            .unwrap();
+        Self { payments, bank: state, clock, told, folder }
+    }
+
+    /// Another process on the same database, as after a crash. The bank is the same.
+    pub async fn restart(&mut self) {
+        let mut bank = Bank::new("bank");
+        bank.state = Arc::clone(&self.bank);
+        self.payments = builder(&self.folder.path().join("shop.db"), &self.clock)
+            .await
+            .account(Arc::new(bank))
+            .handler("told", self.told.clone())
+            .build()
+            .await
+            .unwrap();
+    }
+
+    pub fn request(&self, order: &str, units: i64) -> OpenPayment {
+        OpenPayment::new(self.order(order), AccountName::parse("bank").unwrap(), mnt(units), "Two things")
+    }
+
+    pub fn order(&self, order: &str) -> OrderRef {
+        OrderRef::parse(order).unwrap()
+    }
+
+    pub fn entry(&self, reference: &MerchantRef, change: impl FnOnce(&mut Entry)) {
+        change(self.bank.lock().unwrap().payments.get_mut(reference.as_str()).expect("the bank knows it"));
+    }
+
+    /// The payer pays at the bank.
+    pub fn pay(&self, reference: &MerchantRef) {
+        self.entry(reference, |entry| {
+            entry.status = PaymentStatus::Paid;
+            entry.code = Some("000".into());
+            entry.debits += 1;
+        });
+    }
+
+    pub fn body(reference: &MerchantRef, code: &str, amount: &str) -> String {
+        let keys = HmacHexKeys::new(&[SecretString::from(SECRET)]).unwrap();
+        let checksum = keys.sign(&[reference.as_str(), code, amount]);
+        format!("{reference}|{code}|{amount}|{checksum}")
+    }
+
+    pub async fn notify(&self, body: &str) -> Reply {
+        let delivery = Delivery {
+            channel: Channel::Notify,
+            method: "POST",
+            query: None,
+            headers: &[],
+            body: body.as_bytes(),
+        };
+        self.payments.notify(NotifyTarget::Name("bank"), delivery).await
+    }
+
+    /// Works until nothing is due now.
+    pub async fn work(&self) {
+        for _ in 0..200 {
+            if !self.payments.work_once().await.unwrap().is_zero() {
+                return;
+            }
+        }
+        panic!("the background work never rests");
+    }
+
+    /// Works through the next two days.
+    pub async fn work_for_days(&self) {
+        self.work().await;
+        for _ in 0..160 {
+            self.clock.advance(Duration::from_mins(20));
+            self.work().await;
+        }
+    }
+
+    pub async fn kinds(&self, order: &str) -> Vec<&'static str> {
+        let events = self.payments.events(&self.order(order)).await.unwrap();
+        events.iter().map(|event| event.kind.name()).collect()
+    }
+
+    /// Waits until questions that run beside us are answered.
+    pub async fn settle(&self) {
+        for _ in 0..15 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+pub fn callback(text: &str) -> CallbackUrl {
+    CallbackUrl::parse(text).unwrap()
+}
