@@ -147,7 +147,7 @@ fn ready_text(sandbox: &Sandbox, options: &Options) -> Result<String, String> {
         match provider.push_address() {
             Some(address) => write(format!("    notifies       {address}"))?,
             None => {
-                write(format!("    notifies       nobody yet: --notify {id}=URL, or on the control page"))?
+                write(format!("    notifies       nobody yet: --notify {id}=URL, or on the control page"))?;
             }
         }
     }

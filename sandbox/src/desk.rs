@@ -165,7 +165,9 @@ impl<S: PluginState> Transaction<'_, S> {
     /// It goes out by itself once the change is on disk. The ticket is for [`Desk::wait_for_push`]; there is none if
     /// nobody should wait, because it was lost or is late on purpose, or because nobody has set a push address.
     pub fn push(&mut self, reference: &str) -> Option<Ticket> {
-        let faults = fault::take_for_push(&mut self.state.settings.faults, reference);
+        // Counted down only once there is a notification to strike.
+        let mut left = self.state.settings.faults.clone();
+        let faults = fault::take_for_push(&mut left, reference);
         let has = |kind| faults.iter().find(|fault: &&Fault| fault.kind == kind);
         let tamper = if has(FaultKind::PushTamperedAmount).is_some() {
             Tamper::Amount
@@ -176,6 +178,7 @@ impl<S: PluginState> Transaction<'_, S> {
         };
         let room = self.room;
         let notification = room.plugin.notification(self, reference, tamper)?;
+        self.state.settings.faults = left;
         let late = if let Some(fault) = has(FaultKind::PushDelayed) {
             Some(fault.ms.unwrap_or(1000))
         } else {
@@ -479,7 +482,7 @@ impl<S: PluginState> AnyRoom for Room<S> {
                 _ if taken => push.state = PushState::Delivered,
                 None => push.state = PushState::Failed,
                 Some(pause) => {
-                    push.due_at = now.plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX))
+                    push.due_at = now.plus_millis(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX));
                 }
             }
         });

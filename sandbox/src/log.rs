@@ -140,10 +140,7 @@ pub(crate) fn redact_text(bytes: &[u8], sealed: &[String]) -> String {
         text = redact_form_field(&text, field);
     }
     text = redact_card_numbers(&text);
-    if bytes.len() > TEXT_KEPT {
-        text.push_str(&format!("… ({} bytes in all)", bytes.len()));
-    }
-    text
+    if bytes.len() > TEXT_KEPT { format!("{text}… ({} bytes in all)", bytes.len()) } else { text }
 }
 
 fn redact_json_field(text: &str, field: &str) -> String {

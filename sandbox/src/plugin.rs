@@ -222,7 +222,7 @@ impl PaymentState {
 }
 
 /// One payment as the control page and the control API show it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct PaymentRecord {
     /// The provider's own id.
@@ -250,7 +250,6 @@ pub struct PaymentRecord {
     /// The actions that make sense now.
     pub actions: Vec<String>,
     /// The ids of the notifications about it; the host fills this in.
-    #[serde(default)]
     pub pushes: Vec<u64>,
     /// What else this provider knows, in its own names; these stand beside the other members in JSON.
     #[serde(flatten)]

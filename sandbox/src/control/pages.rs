@@ -226,7 +226,7 @@ async fn add_fault(State(rooms): State<Rooms>, Path(id): Path<String>, Form(fiel
             .map_err(|_| SandboxError::invalid("choose what is to go wrong"))?;
         let number = |name: &str| {
             field(name)
-                .map(|text| text.parse::<u32>())
+                .map(str::parse::<u32>)
                 .transpose()
                 .map_err(|_| SandboxError::invalid(format!("{name} must be a whole number")))
         };

@@ -232,10 +232,10 @@ impl Bank {
 fn accepted(mut response: Response, what: String, operation: Operation, fields: &Fields) -> Response {
     let known = [operation.covered(), operation.others()].concat();
     let unknown = fields.unknown(&known);
-    let mut text = what;
-    if !unknown.is_empty() {
-        text.push_str(&format!("; ignored, because this call does not know them: {}", unknown.join(", ")));
-    }
+    let text = match unknown.as_slice() {
+        [] => what,
+        names => format!("{what}; ignored, because this call does not know them: {}", names.join(", ")),
+    };
     response.extensions_mut().insert(Note::accepted(text));
     response
 }

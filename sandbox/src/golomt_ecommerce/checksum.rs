@@ -52,23 +52,22 @@ pub(super) fn explain(
         .iter()
         .map(|(name, value)| if *name == "token" { shorten(value) } else { (*value).to_owned() })
         .collect();
-    let mut text = format!(
+    let text = format!(
         "checksum does not match: hashed {:?} ({}, joined without separators), HMAC-SHA256 under the merchant secret; expected {}, received {:?}",
         shown.concat(),
         covered.order(),
         covered.checksum(secret),
         given,
     );
-    match guess(covered, secret, bearer, given, others) {
-        Some(guess) => text.push_str(&format!(". It looks as if {guess}")),
-        None if given.len() != 64 || !given.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            text.push_str(". A checksum is 64 hexadecimal characters; this is not");
+    let well_formed = given.len() == 64 && given.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hint = match guess(covered, secret, bearer, given, others) {
+        Some(guess) => format!("It looks as if {guess}"),
+        None if !well_formed => "A checksum is 64 hexadecimal characters; this is not".to_owned(),
+        None => {
+            "No known mistake gives what was received; compare the hashed characters and the secret with yours".to_owned()
         }
-        None => text.push_str(
-            ". No known mistake gives what was received; compare the hashed characters and the secret with yours",
-        ),
-    }
-    text
+    };
+    format!("{text}. {hint}")
 }
 
 fn shorten(value: &str) -> String {

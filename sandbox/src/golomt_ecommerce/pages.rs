@@ -165,13 +165,13 @@ async fn save_submit(State(bank): State<Bank>, Path(at): Address, Form(fields): 
 }
 
 /// Finds a page's payment, and writes down that its time ran out if it did.
-fn find(bank: &Bank, room: Room, at: &(String, String)) -> Result<(Language, BankPayment), Response> {
+fn find(bank: &Bank, room: Room, at: &(String, String)) -> Result<(Language, BankPayment), Box<Response>> {
     let (language, invoice) = at;
     let Some(language) = Language::parse(language) else {
         let text = format!("the page's language is {language:?}; it must be mn or en");
         let mut response = message(StatusCode::NOT_FOUND, Language::English, text.clone());
         response.extensions_mut().insert(Note::refused(text));
-        return Err(response);
+        return Err(Box::new(response));
     };
     let invoice = invoice.to_ascii_lowercase();
     let found =
@@ -187,7 +187,7 @@ fn find(bank: &Bank, room: Room, at: &(String, String)) -> Result<(Language, Ban
             });
             match ended {
                 Ok(ended) => Ok((language, ended.unwrap_or(payment))),
-                Err(error) => Err(broken(language, &error)),
+                Err(error) => Err(Box::new(broken(language, &error))),
             }
         }
         other => {
@@ -200,7 +200,7 @@ fn find(bank: &Bank, room: Room, at: &(String, String)) -> Result<(Language, Ban
                 |payment| format!("this invoice is a {}, which has another page", payment.kind.name()),
             );
             response.extensions_mut().insert(Note::refused(why));
-            Err(response)
+            Err(Box::new(response))
         }
     }
 }
@@ -212,7 +212,7 @@ fn broken(language: Language, error: &SandboxError) -> Response {
 fn show(bank: &Bank, room: Room, at: &(String, String), query: &Fields) -> Response {
     let (language, payment) = match find(bank, room, at) {
         Ok(found) => found,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     if payment.state != PaymentState::Open {
         return result_page(bank, language, &payment, false);
@@ -292,7 +292,7 @@ fn written_amount(text: &str) -> String {
 async fn submit(bank: &Bank, room: Room, at: &(String, String), fields: &Fields) -> Response {
     let (language, payment) = match find(bank, room, at) {
         Ok(found) => found,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     if payment.state != PaymentState::Open {
         return leave(bank, language, &payment);
@@ -311,7 +311,7 @@ async fn submit(bank: &Bank, room: Room, at: &(String, String), fields: &Fields)
             bank.desk.update(|tx| super::socialpay::pay(tx, id))
         }
         (_, Room::Card | Room::SaveCard) => match read_card(language.texts(), &field) {
-            Err((typed, problems)) => return form(bank, room, language, &payment, typed, problems),
+            Err(wrong) => return form(bank, room, language, &payment, wrong.typed, wrong.problems),
             Ok((card, holder)) => bank.desk.update(|tx| state::submit(tx, id, card, &holder)),
         },
     };
@@ -345,11 +345,17 @@ pub(super) async fn finish(
     }
 }
 
+/// A form as it was filled in, and what is wrong with it.
+struct Mistakes {
+    typed: Typed,
+    problems: Vec<&'static str>,
+}
+
 /// The test card and the name that were typed, or what is wrong with the form.
 fn read_card(
     t: &'static Texts,
     field: &impl Fn(&str) -> String,
-) -> Result<(&'static TestCard, String), (Typed, Vec<&'static str>)> {
+) -> Result<(&'static TestCard, String), Box<Mistakes>> {
     let typed = Typed {
         number: field("number"),
         expiry: field("expiry"),
@@ -378,8 +384,8 @@ fn read_card(
     match card {
         Some(card) if problems.is_empty() => Ok((card, typed.holder)),
         // A number that is none of ours could be somebody's: it is not even shown back.
-        None => Err((Typed { number: String::new(), ..typed }, problems)),
-        Some(_) => Err((typed, problems)),
+        None => Err(Box::new(Mistakes { typed: Typed { number: String::new(), ..typed }, problems })),
+        Some(_) => Err(Box::new(Mistakes { typed, problems })),
     }
 }
 
@@ -412,7 +418,7 @@ fn way_back(bank: &Bank, language: Language, payment: &BankPayment) -> Option<Wa
 
 fn result_page(bank: &Bank, language: Language, payment: &BankPayment, leaves: bool) -> Response {
     let t = language.texts();
-    let Some(back) = way_back(bank, language, payment) else {
+    let Some(destination) = way_back(bank, language, payment) else {
         return message(StatusCode::NOT_FOUND, language, t.not_found);
     };
     let heading = match payment.state {
@@ -431,7 +437,7 @@ fn result_page(bank: &Bank, language: Language, payment: &BankPayment, leaves: b
             payment,
             amount: written_amount(&payment.amount),
             good: payment.is_paid(),
-            back,
+            back: destination,
             leaves,
         },
     )

@@ -1,0 +1,14 @@
+//! The sandbox over real sockets: as a merchant's server, a payer's browser, a test and an outside plug-in meet it.
+
+mod api;
+mod clients;
+mod control;
+mod faults;
+mod hostile;
+mod kept;
+mod pages;
+mod plugin;
+mod pushes;
+mod support;
+mod tokens;
+mod vectors;
