@@ -42,9 +42,9 @@ const DISCARD: usize = 4 * 1024 * 1024;
 /// It has routes for [`Web::ROOMS`] and no fallback: what else lies below the mount stays the application's.
 /// The body limit is its own; axum's default limit does not matter.
 pub fn router(web: Web) -> Router {
-    let routes = Web::ROOMS.iter().fold(Router::new(), |router, room| {
-        router.route(&format!("/{room}/{{*rest}}"), any(handle))
-    });
+    let routes = Web::ROOMS
+        .iter()
+        .fold(Router::new(), |router, room| router.route(&format!("/{room}/{{*rest}}"), any(handle)));
     routes.with_state(web)
 }
 

@@ -87,5 +87,8 @@ async fn next(mut live: Live) -> Option<(Bytes, Live)> {
 fn event(record: &PaymentRecord) -> String {
     let ready = !record.next.is_empty();
     let fixed = record.status != Status::Pending;
-    format!("event: status\ndata: {{\"status\":\"{}\",\"ready\":{ready},\"final\":{fixed}}}\n\n", record.status)
+    format!(
+        "event: status\ndata: {{\"status\":\"{}\",\"ready\":{ready},\"final\":{fixed}}}\n\n",
+        record.status
+    )
 }

@@ -85,7 +85,10 @@ mod tests {
             Some(Route::Notify(NotifyTarget::WithSecret { account: "till-1", secret: "abc" }))
         ));
         assert!(matches!(Route::find("/return/a/b"), Some(Route::Return { account: "a", secret: "b" })));
-        assert!(matches!(Route::find("/checkout/s"), Some(Route::Page { secret: "s", page: Page::Checkout })));
+        assert!(matches!(
+            Route::find("/checkout/s"),
+            Some(Route::Page { secret: "s", page: Page::Checkout })
+        ));
         let result = Route::find("/checkout/s/result");
         assert!(matches!(result, Some(Route::Page { secret: "s", page: Page::Result })));
         assert!(matches!(Route::find("/checkout/s/events"), Some(Route::Events { secret: "s" })));

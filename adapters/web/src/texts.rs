@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn mongolian_uses_the_banks_own_terms() {
         let all: String = MN.words.rows().into_iter().map(|(_, text)| text.to_lowercase()).collect();
-        for term in ["нэхэмжлэх", "гүйлгээ", "буцаалт", "төлбөр амжилттай"] {
+        for term in ["нэхэмжлэх", "гүйлгээ", "буцаалт", "төлбөр амжилттай"]
+        {
             assert!(all.contains(term), "{term}");
         }
     }

@@ -97,7 +97,9 @@ impl Phase {
         }
         match page {
             Page::Result => Self::Asking,
-            Page::Checkout if record.next.iter().any(|next| matches!(next, NextAction::Approve)) => Self::Approve,
+            Page::Checkout if record.next.iter().any(|next| matches!(next, NextAction::Approve)) => {
+                Self::Approve
+            }
             // What this page cannot show is still something to do elsewhere.
             Page::Checkout if !ways.is_empty() || !record.next.is_empty() => Self::Open,
             Page::Checkout => Self::Asking,
@@ -189,7 +191,9 @@ fn message(
         Phase::Approve => ("open", words.waiting, vec![words.approve]),
         Phase::Asking => ("busy", words.asking, vec![words.asking_explained]),
         Phase::TimeUp => ("busy", words.time_up, vec![words.time_up_explained]),
-        Phase::Ended(Status::Paid) if circumstances.paid_again => ("good", words.paid, vec![words.paid_again]),
+        Phase::Ended(Status::Paid) if circumstances.paid_again => {
+            ("good", words.paid, vec![words.paid_again])
+        }
         Phase::Ended(Status::Paid) if circumstances.late => {
             ("good", words.paid, vec![words.paid_late_explained])
         }
@@ -221,7 +225,9 @@ fn ways(next: &[NextAction], language: Language, words: &'static Words) -> Vec<W
     let redirects: Vec<&Redirect> = next
         .iter()
         .filter_map(|next| match next {
-            NextAction::Redirect(redirect) if matches!(redirect.url.scheme(), "https" | "http") => Some(redirect),
+            NextAction::Redirect(redirect) if matches!(redirect.url.scheme(), "https" | "http") => {
+                Some(redirect)
+            }
             _ => None,
         })
         .collect();

@@ -222,8 +222,11 @@ impl Web {
         let stop = self.0.stop.subscribe();
         let place = Arc::clone(&self.0.streams).try_acquire_owned();
         let (Ok(place), false) = (place, *stop.borrow()) else {
-            return WebResponse::text(503, "No live status just now. Load the page again to see how it stands.")
-                .with("retry-after", "5");
+            return WebResponse::text(
+                503,
+                "No live status just now. Load the page again to see how it stands.",
+            )
+            .with("retry-after", "5");
         };
         let watch = self.0.payments.watch(&record.id);
         let stream = events::stream(watch, self.0.settings.heartbeat, stop, place);

@@ -1,0 +1,435 @@
+//! A shop with a small made-up bank, for the tests of this crate and of every adapter.
+#![allow(dead_code, unreachable_pub, reason = "each test binary that includes this uses its own part of it")]
+
+pub mod vectors;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tulbur_core::{
+    AccountName, Alphabet, AppLink, CallbackUrl, CardInfo, CardSetup, CardSetupAnswer, CardSetupState,
+    CardToken, Clock, CreateCardSetup, CreateInvoice, Currency, Delivery, Error, ErrorKind, Flow, FlowEffect,
+    FlowInfo, FlowStart, Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef,
+    Money, NextAction, NotFound, NotifyAddress, OrderRef, PageKind, Payment, PaymentRef, PaymentStatus, Poll,
+    Proof, ProofBy, Provider, ProviderId, ProviderInfo, QueryBy, QueryProvider, Redirect, RefRule, Reply,
+    Result, SavedCard, SecretString, Subject, Timestamp, TokenizeProvider, Url, Way, async_trait, system_now,
+};
+use tulbur_payments::sqlite::SqliteStore;
+use tulbur_payments::{
+    CustomerRef, OpenCardSetup, OpenPayment, PaymentRecord, Payments, SealingKeys, Status,
+};
+use tulbur_web::{Body, Web, WebRequest, WebResponse, WebSettings};
+
+pub const PAGE: Flow = Flow::new("page");
+pub const SETUP: Flow = Flow::new("save-card");
+pub const ACCOUNT: &str = "fake-bank";
+/// What a genuine notification of the fake bank carries.
+pub const NOTIFY_KEY: &str = "open-sesame";
+/// Must never be on any page.
+pub const CARD_TOKEN: &str = "tok-4f1e5d2c-planted";
+pub const BANK_CODE: &str = "ZQ-77-planted";
+
+/// Real time, which a test can move forward.
+#[derive(Debug, Default)]
+pub struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub fn advance(&self, duration: Duration) {
+        self.0.fetch_add(i64::try_from(duration.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(system_now().as_millis() + self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// What the fake bank says of one payment.
+#[derive(Debug, Clone)]
+pub struct Said {
+    pub status: PaymentStatus,
+    pub text: Option<String>,
+    pub card: CardInfo,
+}
+
+impl Said {
+    pub fn status(status: PaymentStatus) -> Self {
+        Self { status, text: None, card: CardInfo::default() }
+    }
+}
+
+/// A bank with a card page in two languages, a wallet page, and an app.
+#[derive(Debug)]
+pub struct FakeBank {
+    info: ProviderInfo,
+    said: Mutex<HashMap<MerchantRef, Said>>,
+    pub asked: AtomicUsize,
+    /// Further ways to pay, offered with the next invoice.
+    pub next: Mutex<Vec<NextAction>>,
+}
+
+impl FakeBank {
+    fn new() -> Self {
+        let rule = RefRule::new(Alphabet::AlphanumericHyphen, 1..=64);
+        let mut info = ProviderInfo::new(
+            ProviderId::parse(ACCOUNT).unwrap(),
+            AccountName::parse(ACCOUNT).unwrap(),
+            "Fake Bank",
+            Currency::MNT,
+            rule,
+        );
+        info.ways = vec![Way::Page];
+        info.notify = NotifyAddress::PerAccount;
+        info.flows = [(PAGE, FlowStart::Invoice(vec![Way::Page])), (SETUP, FlowStart::CardSetup)]
+            .map(|(flow, start)| FlowInfo {
+                flow,
+                start,
+                effect: FlowEffect::Inert,
+                query_by: QueryBy::MerchantRef,
+                not_found: NotFound::ProvesNothing,
+                proof: ProofBy::Query,
+                lifetime: Some(Duration::from_secs(600)),
+                poll: Poll { first: Duration::from_millis(20), every: Duration::from_millis(20) },
+            })
+            .to_vec();
+        Self { info, said: Mutex::default(), asked: AtomicUsize::new(0), next: Mutex::default() }
+    }
+
+    fn books(&self) -> MutexGuard<'_, HashMap<MerchantRef, Said>> {
+        self.said.lock().unwrap()
+    }
+
+    pub fn say(&self, record: &PaymentRecord, said: Said) {
+        self.books().insert(record.reference.merchant_ref.clone(), said);
+    }
+
+    fn said(&self, reference: &PaymentRef) -> Result<Said> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let said = self.books().get(&reference.merchant_ref).cloned();
+        said.ok_or_else(|| Error::new(ErrorKind::NotFound, "no such payment"))
+    }
+
+    fn register(&self, reference: &MerchantRef) {
+        self.books().insert(reference.clone(), Said::status(PaymentStatus::Pending));
+    }
+}
+
+fn redirect(url: &str, page: PageKind, language: Option<Language>) -> NextAction {
+    NextAction::Redirect(Redirect { url: Url::parse(url).unwrap(), page, language })
+}
+
+impl Provider for FakeBank {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+    fn invoices(&self) -> Option<&dyn InvoiceProvider> {
+        Some(self)
+    }
+    fn queries(&self) -> Option<&dyn QueryProvider> {
+        Some(self)
+    }
+    fn tokenize(&self) -> Option<&dyn TokenizeProvider> {
+        Some(self)
+    }
+    fn ipn(&self) -> Option<&dyn IpnProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl InvoiceProvider for FakeBank {
+    async fn create_invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
+        self.register(&request.merchant_ref);
+        let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), PAGE);
+        let mut next = vec![
+            redirect("https://bank.example/mn/card", PageKind::Card, Some(Language::Mn)),
+            redirect("https://bank.example/en/card", PageKind::Card, Some(Language::En)),
+            redirect("https://bank.example/mn/wallet", PageKind::SocialPay, Some(Language::Mn)),
+            redirect("https://bank.example/en/wallet", PageKind::SocialPay, Some(Language::En)),
+        ];
+        next.append(&mut self.next.lock().unwrap());
+        Ok(Invoice::new(payment, next))
+    }
+}
+
+#[async_trait]
+impl QueryProvider for FakeBank {
+    async fn query(&self, asked: &PaymentRef) -> Result<Payment> {
+        let said = self.said(asked)?;
+        let mut payment = Payment::new(asked.clone(), said.status);
+        payment.amount = asked.amount;
+        payment.text = said.text;
+        payment.card = said.card;
+        payment.code = Some(BANK_CODE.into());
+        Ok(payment)
+    }
+}
+
+#[async_trait]
+impl TokenizeProvider for FakeBank {
+    async fn create_card_setup(&self, request: &CreateCardSetup) -> Result<CardSetup> {
+        self.register(&request.merchant_ref);
+        let reference = PaymentRef::new(request.merchant_ref.clone(), None, SETUP);
+        Ok(CardSetup::new(reference, vec![redirect("https://bank.example/save", PageKind::SaveCard, None)]))
+    }
+
+    async fn read_card_setup(&self, setup: &PaymentRef) -> Result<CardSetupAnswer> {
+        let said = self.said(setup)?;
+        let state = match said.status {
+            PaymentStatus::Paid => {
+                CardSetupState::Saved(SavedCard::new(CardToken::new(CARD_TOKEN), said.card))
+            }
+            PaymentStatus::Pending | PaymentStatus::Authorized => CardSetupState::Pending,
+            _ => CardSetupState::Declined,
+        };
+        Ok(CardSetupAnswer::new(setup.clone(), state))
+    }
+}
+
+/// A notification is `{"reference": "…"}` by POST with the key in a header; a return names the payment in a field.
+impl IpnProvider for FakeBank {
+    fn verify(&self, delivery: &Delivery<'_>) -> Result<IpnEvent> {
+        let reference = match delivery.channel {
+            tulbur_core::Channel::Notify => {
+                if delivery.method != "POST" {
+                    return Err(Error::new(ErrorKind::Malformed, "a notification comes by POST"));
+                }
+                if delivery.header("x-fake-key") != Some(NOTIFY_KEY) {
+                    return Err(Error::new(ErrorKind::Untrusted, "the key is missing or wrong"));
+                }
+                let body: serde_json::Value = serde_json::from_slice(delivery.body)
+                    .map_err(|_| Error::new(ErrorKind::Malformed, "the body is not JSON"))?;
+                body["reference"].as_str().unwrap_or_default().to_owned()
+            }
+            tulbur_core::Channel::Return => delivery
+                .fields()?
+                .get("reference")?
+                .ok_or_else(|| Error::new(ErrorKind::Malformed, "it is missing").with_field("reference"))?
+                .to_owned(),
+        };
+        let checked = delivery.channel == tulbur_core::Channel::Notify;
+        let subject = Subject::merchant(MerchantRef::parse(reference)?);
+        Ok(IpnEvent::new(subject, Proof::Hint { checked }, "result"))
+    }
+
+    fn acknowledge(&self, outcome: IpnOutcome<'_>) -> Reply {
+        match outcome {
+            IpnOutcome::Accepted => Reply::text(200, "OK"),
+            IpnOutcome::Repeat { .. } => Reply::text(200, "OK, again"),
+            IpnOutcome::UnknownPayment | IpnOutcome::Ignored => Reply::json(404, r#"{"error":"unknown"}"#),
+            IpnOutcome::Rejected(_) => Reply::text(403, "DENIED"),
+            IpnOutcome::NotStored => Reply::text(500, "LATER"),
+        }
+    }
+}
+
+/// The shop, the bank behind it, and its pages.
+pub struct World {
+    pub bank: Arc<FakeBank>,
+    pub clock: Arc<TestClock>,
+    pub payments: Payments,
+    pub web: Web,
+    orders: AtomicUsize,
+    _folder: tempfile::TempDir,
+}
+
+/// What a test's payment is like.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub order: Option<String>,
+    pub minor: i64,
+    pub description: String,
+    pub language: Language,
+}
+
+impl Default for Order {
+    fn default() -> Self {
+        Self { order: None, minor: 150_000, description: "Цай 2 ш".into(), language: Language::Mn }
+    }
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::at("https://shop.example/tulbur/").await
+    }
+
+    pub async fn at(public_url: &str) -> Self {
+        Self::with(public_url, WebSettings::default().heartbeat(Duration::from_millis(300))).await
+    }
+
+    pub async fn with(public_url: &str, settings: WebSettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("shop.db")).await.unwrap();
+        let key = SecretString::from("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned());
+        let keys = SealingKeys::new([("k1", &key)]).unwrap();
+        let bank = Arc::new(FakeBank::new());
+        let clock = Arc::new(TestClock::default());
+        let payments =
+            Payments::builder(Arc::new(store), clock.clone(), keys, Url::parse(public_url).unwrap())
+                .account(bank.clone())
+                .build()
+                .await
+                .unwrap();
+        let web = Web::new(payments.clone(), settings);
+        Self { bank, clock, payments, web, orders: AtomicUsize::new(0), _folder: folder }
+    }
+
+    /// An open payment.
+    pub async fn open(&self) -> PaymentRecord {
+        self.open_like(Order::default()).await
+    }
+
+    pub async fn open_like(&self, like: Order) -> PaymentRecord {
+        let number = self.orders.fetch_add(1, Ordering::SeqCst);
+        let order = OrderRef::parse(like.order.unwrap_or_else(|| format!("order-{number}"))).unwrap();
+        let amount = Money::from_minor(like.minor, Currency::MNT);
+        let request = OpenPayment::new(order, AccountName::parse(ACCOUNT).unwrap(), amount, like.description)
+            .language(like.language)
+            .continue_to(CallbackUrl::parse("https://shop.example/thanks?a=1&b=2").unwrap());
+        self.payments.open(request).await.unwrap()
+    }
+
+    /// An open card set-up.
+    pub async fn open_setup(&self) -> PaymentRecord {
+        let customer = CustomerRef::parse("customer-1").unwrap();
+        let request = OpenCardSetup::new(customer, AccountName::parse(ACCOUNT).unwrap());
+        self.payments.save_card(request).await.unwrap()
+    }
+
+    /// Lets the bank say something, and asks it.
+    pub async fn settle(&self, record: &PaymentRecord, said: Said) -> PaymentRecord {
+        self.bank.say(record, said);
+        self.ask(record).await
+    }
+
+    /// Asks the bank, however soon it was asked before.
+    pub async fn ask(&self, record: &PaymentRecord) -> PaymentRecord {
+        self.clock.advance(Duration::from_secs(1));
+        self.payments.query(&record.id).await.unwrap()
+    }
+
+    pub fn secret(&self, record: &PaymentRecord) -> String {
+        self.payments.page_secret(record).unwrap().expose().to_owned()
+    }
+
+    /// How the payment stands once what happens in the background has happened.
+    pub async fn status(&self, record: &PaymentRecord, expected: Status) -> Status {
+        for _ in 0..100 {
+            let status = self.payments.payment(&record.id).await.unwrap().status;
+            if status == expected {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.payments.payment(&record.id).await.unwrap().status
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"").await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let request = WebRequest {
+            method: method.into(),
+            path: path.into(),
+            query: query.map(str::to_owned),
+            headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            body: body.to_vec().into(),
+        };
+        Answer::from(self.web.handle(request).await)
+    }
+}
+
+/// An answer whose body was read.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The text of the body's first element of this name, without tags.
+    pub fn element(&self, name: &str) -> String {
+        let open =
+            self.body.find(&format!("<{name}")).unwrap_or_else(|| panic!("no <{name}> in {}", self.body));
+        let rest = &self.body[open..];
+        let start = rest.find('>').unwrap() + 1;
+        let end = rest.find(&format!("</{name}>")).unwrap();
+        rest[start..end].trim().to_owned()
+    }
+}
+
+impl From<WebResponse> for Answer {
+    fn from(response: WebResponse) -> Self {
+        let body = match response.body {
+            Body::Full(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+            Body::Stream(_) => "(a stream)".into(),
+        };
+        let headers = response.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { status: response.status, headers, body }
+    }
+}
+
+/// A link of an app, as a provider may send it.
+pub fn app(name: &str, link: &str) -> NextAction {
+    NextAction::OpenApp(vec![AppLink { name: name.into(), link: link.into(), logo: None }])
+}
+
+/// A payment that stands as a word says.
+pub async fn given(world: &World, word: &str, like: Order, text: Option<String>) -> PaymentRecord {
+    let card = CardInfo::masked(Some("4987381234563883")).with_bank(Some("Голомт банк"));
+    let said = |status| Said { status, text: text.clone(), card: card.clone() };
+    let (base, setup) = match word.strip_prefix("setup-") {
+        Some(word) => (word, true),
+        None => (word, false),
+    };
+    let record = if setup { world.open_setup().await } else { world.open_like(like.clone()).await };
+    let status = match base {
+        "open" => return record,
+        // The bank has said yes, and we do not know it yet.
+        "paid-at-bank" => {
+            world.bank.say(&record, said(PaymentStatus::Paid));
+            return record;
+        }
+        "canceled" => return world.payments.cancel(&record.id).await.unwrap(),
+        "time-up" => {
+            world.clock.advance(Duration::from_secs(601));
+            return record;
+        }
+        "expired" => {
+            world.clock.advance(Duration::from_secs(3600));
+            return world.ask(&record).await;
+        }
+        "late" => {
+            world.payments.cancel(&record.id).await.unwrap();
+            PaymentStatus::Paid
+        }
+        "paid-again" => {
+            world.payments.cancel(&record.id).await.unwrap();
+            let order = record.order().unwrap().to_string();
+            let second = world.open_like(Order { order: Some(order), ..like }).await;
+            world.settle(&second, said(PaymentStatus::Paid)).await;
+            PaymentStatus::Paid
+        }
+        "expired-at-bank" => PaymentStatus::Expired,
+        "paid" => PaymentStatus::Paid,
+        "authorized" => PaymentStatus::Authorized,
+        "declined" => PaymentStatus::Declined,
+        other => panic!("no payment is `{other}`"),
+    };
+    world.settle(&record, said(status)).await
+}
