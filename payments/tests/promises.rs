@@ -33,7 +33,7 @@ async fn a_payment_is_opened_notified_and_paid_once() {
     let order = shop.payments.order(&shop.order("1")).await.unwrap().unwrap();
     assert_eq!(order.record.paid_by, Some(payment.id.clone()));
     assert!(order.payments[0].confirmed, "a signed notification is confirmed by a query all the same");
-    let told = shop.told.0.lock().unwrap();
+    let told = shop.told.0.lock().unwrap().clone();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].kind, EventKind::Paid { amount: mnt(1500), timing: Timing::InTime });
     assert!(shop.payments.attention().await.unwrap().is_empty());

@@ -4,7 +4,6 @@ mod claims;
 mod rows;
 
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -40,21 +39,19 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError`] when the file cannot be opened or is not one of ours.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_with(path, Duration::from_secs(5)).await
+        Self::open_with(SqliteConnectOptions::new().filename(path).create_if_missing(true)).await
     }
 
-    /// As [`SqliteStore::open`], with another wait for a file that somebody else holds.
+    /// As [`SqliteStore::open`], with connection options of the application's own. The journal, its durability and
+    /// foreign keys are set here all the same.
     ///
     /// # Errors
     /// As [`SqliteStore::open`].
-    pub async fn open_with(path: impl AsRef<Path>, busy_timeout: Duration) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
+    pub async fn open_with(options: SqliteConnectOptions) -> Result<Self, StoreError> {
+        let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(busy_timeout);
+            .foreign_keys(true);
         let pool =
             SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(store_error)?;
         migrate(&pool).await?;

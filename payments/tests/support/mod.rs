@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use sqlx::sqlite::SqliteConnectOptions;
 use tulbur_core::{
     AccountName, Alphabet, CallbackUrl, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken,
     Channel, Charge, ChargeProvider, ChargeRequest, CreateCardSetup, CreateInvoice, Currency, Delivery,
@@ -318,7 +319,18 @@ pub fn sealing_keys() -> SealingKeys {
 }
 
 pub async fn builder(path: &Path, clock: &ManualClock) -> PaymentsBuilder {
-    let store = SqliteStore::open_with(path, Duration::from_millis(200)).await.unwrap();
+    builder_with(options(path), clock).await
+}
+
+pub fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .busy_timeout(Duration::from_millis(200))
+}
+
+pub async fn builder_with(options: SqliteConnectOptions, clock: &ManualClock) -> PaymentsBuilder {
+    let store = SqliteStore::open_with(options).await.unwrap();
     let url = Url::parse("https://shop.example/tulbur").unwrap();
     Payments::builder(Arc::new(store), Arc::new(clock.clone()), sealing_keys(), url)
 }
@@ -346,9 +358,14 @@ impl Shop {
 
     /// Another process on the same database, as after a crash. The bank is the same.
     pub async fn restart(&mut self) {
+        self.restart_with(|options| options).await;
+    }
+
+    /// Another process, whose connections have other options.
+    pub async fn restart_with(&mut self, change: impl FnOnce(SqliteConnectOptions) -> SqliteConnectOptions) {
         let mut bank = Bank::new("bank");
         bank.state = Arc::clone(&self.bank);
-        self.payments = builder(&self.folder.path().join("shop.db"), &self.clock)
+        self.payments = builder_with(change(options(&self.folder.path().join("shop.db"))), &self.clock)
             .await
             .account(Arc::new(bank))
             .handler("told", self.told.clone())
@@ -361,6 +378,7 @@ impl Shop {
         OpenPayment::new(self.order(order), AccountName::parse("bank").unwrap(), mnt(units), "Two things")
     }
 
+    #[expect(clippy::unused_self, reason = "it reads like the rest of the shop's calls")]
     pub fn order(&self, order: &str) -> OrderRef {
         OrderRef::parse(order).unwrap()
     }

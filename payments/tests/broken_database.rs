@@ -1,0 +1,87 @@
+//! A database that is locked, full or read-only gives a clear error, changes nothing, and is never answered with
+//! success.
+
+mod support;
+
+use sqlx::Connection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use support::Shop;
+use tulbur_core::{MerchantRef, OperationState};
+use tulbur_payments::{Error, SqliteStore, Status, StoreError};
+
+/// Another process's connection to the same file.
+async fn connect(shop: &Shop) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(shop.folder.path().join("shop.db"));
+    SqliteConnection::connect_with(&options).await.unwrap()
+}
+
+async fn fails_clearly(shop: &Shop, reference: &MerchantRef, expected: fn(&StoreError) -> bool) {
+    let error = shop.payments.open(shop.request("2", 1500)).await.unwrap_err();
+    match &error {
+        Error::Store(store) => assert!(expected(store), "{error:?}"),
+        other => panic!("{other:?}"),
+    }
+    let reply = shop.notify(&Shop::body(reference, "000", "1500.00")).await;
+    assert_eq!((reply.status, &reply.body[..]), (503, &b"not stored"[..]));
+    assert_eq!(shop.bank.lock().unwrap().creates, 1, "nothing is sent before it is written");
+}
+
+async fn recovers(shop: &Shop, reference: &MerchantRef) {
+    // A disk may fill up between the intent and the next commit; what was not sent has not happened.
+    let order = shop.payments.order(&shop.order("2")).await.unwrap();
+    let payments = order.map(|order| order.payments).unwrap_or_default();
+    assert!(payments.iter().all(|record| record.operation == OperationState::Reserved), "{payments:?}");
+    assert_eq!(shop.notify(&Shop::body(reference, "000", "1500.00")).await.status, 200);
+    let order = shop.payments.order(&shop.order("1")).await.unwrap().unwrap();
+    assert_eq!(order.payments[0].status, Status::Paid);
+    assert_eq!(shop.kinds("1").await, ["paid"]);
+}
+
+#[tokio::test]
+async fn locked_by_another_process() {
+    let shop = Shop::open().await;
+    let payment = shop.payments.open(shop.request("1", 1500)).await.unwrap();
+    let reference = payment.reference.merchant_ref.clone();
+    let mut other = connect(&shop).await;
+    sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    fails_clearly(&shop, &reference, |error| matches!(error, StoreError::Locked)).await;
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    recovers(&shop, &reference).await;
+}
+
+#[tokio::test]
+async fn full() {
+    let mut shop = Shop::open().await;
+    let payment = shop.payments.open(shop.request("1", 1500)).await.unwrap();
+    let reference = payment.reference.merchant_ref.clone();
+    // Not one page more than there are: as on a full disk.
+    shop.restart_with(|options| options.pragma("max_page_count", "1")).await;
+    // What fits the pages that are there still goes; so they are filled first.
+    let mut other = connect(&shop).await;
+    sqlx::query("VACUUM").execute(&mut other).await.unwrap();
+    fails_clearly(&shop, &reference, |error| matches!(error, StoreError::Full)).await;
+    shop.restart().await;
+    recovers(&shop, &reference).await;
+}
+
+#[tokio::test]
+async fn read_only() {
+    let mut shop = Shop::open().await;
+    let payment = shop.payments.open(shop.request("1", 1500)).await.unwrap();
+    let reference = payment.reference.merchant_ref.clone();
+    shop.restart_with(|options| options.pragma("query_only", "1")).await;
+    fails_clearly(&shop, &reference, |error| matches!(error, StoreError::ReadOnly)).await;
+    shop.restart().await;
+    recovers(&shop, &reference).await;
+}
+
+#[tokio::test]
+async fn not_a_database() {
+    let folder = support::folder();
+    let path = folder.path().join("shop.db");
+    std::fs::write(&path, "this is no database, and long enough to be looked at as one".repeat(20)).unwrap();
+    let error = SqliteStore::open(&path).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreadable(_)), "{error:?}");
+    let missing = SqliteStore::open(folder.path().join("no/such/folder/shop.db")).await.unwrap_err();
+    assert!(missing.to_string().contains("folder"), "{missing}");
+}
