@@ -18,6 +18,8 @@ use crate::serve::Cut;
 
 /// The largest body that a provider here reads.
 const BODY_LIMIT: usize = 256 * 1024;
+/// Addresses that are the sandbox's own and no provider's: neither logged nor struck by faults.
+const OWN: &str = "/-/";
 /// How much more is read and thrown away, so that a sender hears why instead of meeting a closed connection.
 const BODY_DRAINED: usize = 16 * 1024 * 1024;
 /// How much of an answer the host reads, for the log and for the faults that spoil it.
@@ -29,6 +31,9 @@ pub(crate) async fn handle(
     routes: Router,
     request: Request<Body>,
 ) -> Result<Response<Body>, Cut> {
+    if request.uri().path().starts_with(OWN) {
+        return Ok(routes.oneshot(request).await?);
+    }
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();

@@ -31,7 +31,8 @@ pub trait Plugin: Send + Sync + 'static {
     /// Who this is and what can be set. Asked once, before the start.
     fn profile(&self) -> Profile;
 
-    /// The addresses that this provider serves, its API and its pages, from `/` of its own port.
+    /// The addresses that this provider serves, its API and its pages, from `/` of its own port. What the real host
+    /// does not have (style sheets, a page that plays an app) belongs under `/-/`: it is not logged and meets no faults.
     ///
     /// A handler reads with [`Desk::read`] and changes with [`Desk::update`]. It may extract
     /// [`Call`] (`axum::Extension<Call>`) to learn which tampering the answer is to suffer, and attach a [`Note`] to

@@ -217,6 +217,10 @@ fn show(bank: &Bank, room: Room, at: &(String, String), query: &Fields) -> Respo
     if payment.state != PaymentState::Open {
         return result_page(bank, language, &payment, false);
     }
+    let leaves_token = payment.page.as_ref().is_some_and(|page| page.gen_token);
+    if !leaves_token && bank.desk.switch("page-without-token") == "times-out" {
+        return message(StatusCode::OK, language, language.texts().expired);
+    }
     let typed =
         query.get("fill").and_then(|id| TestCard::by_id(id)).map_or_else(Typed::default, |card| Typed {
             number: card.grouped(),

@@ -67,6 +67,12 @@ fn switches() -> Vec<Switch> {
             ("decline-179", "declined by the issuer"),
             ("decline-300", "card expired"),
         ]),
+        Switch::one_of(
+            "page-without-token",
+            "the hosted page of an invoice with genToken N",
+            &[("works", "works as any other"), ("times-out", "says that the time is over, as one live merchant met it")],
+        )
+        .assumed("the documents present N as normal; a field note of 2026 says that the page then failed to load"),
         Switch::one_of("amount-echo", "how an amount looks in answers and notifications", &[
             ("as-sent", "the characters that the merchant sent"),
             ("two-decimals", "always two decimals"),

@@ -41,6 +41,21 @@ async fn the_page_is_there_in_both_languages_whatever_their_case() {
 }
 
 #[tokio::test]
+async fn a_page_without_a_token_fails_only_by_switch() {
+    let (_sandbox, merchant, bank) = start().await;
+    let plain = merchant.invoice("A-1").await;
+    let token = merchant.invoice_with("A-2", json!({ "genToken": "Y" })).await;
+    for (switch, form_of_plain) in [("works", true), ("times-out", false)] {
+        bank.set_switch("page-without-token", switch).unwrap();
+        for (invoice, form) in [(&plain, form_of_plain), (&token, true)] {
+            let page = merchant.get(&format!("/payment/en/{invoice}")).await.text;
+            assert_eq!(page.contains("name=\"number\""), form, "{switch}");
+            assert_eq!(page.contains("time for this payment is over"), !form, "{switch}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_test_card_fills_the_form_without_a_script() {
     let (_sandbox, merchant, _bank) = start().await;
     let invoice = merchant.invoice("A-1").await;
