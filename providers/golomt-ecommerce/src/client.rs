@@ -158,7 +158,7 @@ impl GolomtEcommerce {
             message.token = None;
         }
         self.keys.check(&message.parts(), answer.checksum.as_deref())?;
-        let values = message.read(asked.amount)?;
+        let values = message.read()?;
         let mut payment = Payment::new(asked.clone(), values.status);
         payment.amount = values.amount;
         payment.code = message.code.map(str::to_owned);

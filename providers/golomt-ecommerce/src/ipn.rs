@@ -77,7 +77,7 @@ impl GolomtEcommerce {
             let why = "it is missing; the bank pushes results only";
             return Err(Error::new(ErrorKind::Untrusted, why).with_field("errorCode"));
         }
-        let values = message.read(None)?;
+        let values = message.read()?;
         let saved_card = match (&proof, values.token) {
             (Proof::Signed(_), Some(token)) => Some(SavedCard::new(token, push.card.clone())),
             _ => None,

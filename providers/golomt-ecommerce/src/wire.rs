@@ -85,7 +85,26 @@ fn needed<'a>(name: &'static str, text: Option<Cow<'a, str>>) -> Result<Cow<'a, 
 
 /// The bank's words, at a length that fits a database and a page.
 fn words(text: Option<Cow<'_, str>>) -> Option<String> {
-    filled(text).map(|text| text.chars().filter(|c| !c.is_control()).take(200).collect())
+    let short = |text: Cow<'_, str>| text.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
+    filled(text).map(|text| without_numbers(&short(text)))
+}
+
+/// A text without what may be a card's number or token: words are for people, and people need neither.
+fn without_numbers(text: &str) -> String {
+    let suspicious = |run: &str| {
+        run.len() >= 48 || ((13..=19).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        kept.push_str(if suspicious(run) { "[hidden]" } else { run });
+        let next = after.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(after.len());
+        kept.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    kept
 }
 
 document! {
@@ -112,14 +131,15 @@ impl<'a> Failure<'a> {
         Ok(failure)
     }
 
-    /// Takes these out of its words.
+    /// Takes these out of its words, and what may be a card's number or token.
     pub(crate) fn hide<'s>(&mut self, hidden: impl Iterator<Item = &'s str>) {
-        for secret in hidden.filter(|secret| !secret.is_empty()) {
-            for text in [&mut self.error, &mut self.message].into_iter().flatten() {
-                if text.contains(secret) {
-                    *text = text.replace(secret, "[hidden]").into();
-                }
+        let hidden: Vec<&str> = hidden.filter(|secret| !secret.is_empty()).collect();
+        for text in [&mut self.error, &mut self.message].into_iter().flatten() {
+            let mut shown = text.to_string();
+            for secret in &hidden {
+                shown = shown.replace(secret, "[hidden]");
             }
+            *text = without_numbers(&shown).into();
         }
     }
 }
@@ -261,10 +281,24 @@ mod tests {
     }
 
     #[test]
+    fn words_lose_what_may_be_a_card() {
+        let token = "2d1f5b0c9a7e4d3f8b6a1c0e2f4d6b8a0c1e3f5a7b9d1c3e5f7a9b0d2c4e6f80";
+        for (text, shown) in [
+            ("Картын хугацаа дууссан".to_owned(), "Картын хугацаа дууссан"),
+            ("card 4987381234563883, code 179".to_owned(), "card [hidden], code 179"),
+            (token.to_owned(), "[hidden]"),
+            ("0190a1b2c3d47e5f8a9b0c1d2e3f4a5b".to_owned(), "0190a1b2c3d47e5f8a9b0c1d2e3f4a5b"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(without_numbers(&text), shown);
+        }
+    }
+
+    #[test]
     fn a_full_card_number_is_masked_and_a_long_text_is_cut() {
         let body = format!(
             r#"{{"transactionId":"t","cardNumber":"4987381234563883","errorDesc":"{}","bank":"a\nb"}}"#,
-            "x".repeat(10_000)
+            "x ".repeat(10_000)
         );
         let answer = ResultDocument::read(body.as_bytes()).unwrap();
         assert_eq!(answer.card.masked_number.as_deref(), Some("498738******3883"));
@@ -291,7 +325,7 @@ mod tests {
             let inner: Vec<String> = pairs.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
             let body = format!("{{{}}}", inner.join(","));
             if let Ok(answer) = ResultDocument::read(body.as_bytes()) {
-                drop(answer.message().read(None));
+                drop(answer.message().read());
             }
             drop(InvoiceAnswer::read(body.as_bytes()));
             drop(Failure::read(body.as_bytes()));
