@@ -91,7 +91,7 @@ impl Watch {
                 self.seen = Some(record.clone());
                 return Ok(record);
             }
-            let every = self.payments.0.flow(&record)?.poll.every;
+            let every = self.payments.0.schedule.poll(self.payments.0.flow(&record)?).every;
             self.wait = (self.wait + self.wait / 4).clamp(every, Self::SLOWEST.max(every));
             let asks = record.status.is_open();
             let (payments, wait) = (self.payments.clone(), self.wait);
@@ -126,7 +126,7 @@ impl Inner {
         };
         let mut asked = slot.0.lock().await;
         let record = self.load(id).await?;
-        let every = self.flow(&record)?.poll.every;
+        let every = self.schedule.poll(self.flow(&record)?).every;
         let gap = match reason {
             Reason::Told => Duration::ZERO,
             Reason::Due | Reason::Looking => every,

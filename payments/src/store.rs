@@ -153,6 +153,10 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<PaymentRecord>, StoreError>;
 
+    /// Makes every open payment whose write is not under way due now: what was notified while nobody listened is
+    /// missing.
+    async fn hurry(&self, now: Timestamp) -> Result<(), StoreError>;
+
     /// When the next payment or event is due.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tulbur_core::{
     CardInfo, Charge, ErrorKind, FlowEffect, FlowInfo, IpnEvent, IpnFacts, Money, NextAction, NotFound,
-    OperationState, Outcome, Payment, PaymentRef, QueryBy, Timestamp, Verified,
+    OperationState, Outcome, Payment, PaymentRef, Poll, QueryBy, Timestamp, Verified,
 };
 use tulbur_core::{CardSetupAnswer, CardSetupState};
 
@@ -34,6 +34,15 @@ pub struct Schedule {
     pub give_up_after: Duration,
     /// How long a write may take before a restart takes it for lost.
     pub operation_lease: Duration,
+    /// Another pace of questions than the provider's own: for sandboxes only.
+    pub pace: Option<Poll>,
+}
+
+impl Schedule {
+    /// How often this flow is asked about.
+    pub(crate) fn poll(&self, flow: &FlowInfo) -> Poll {
+        self.pace.unwrap_or(flow.poll)
+    }
 }
 
 impl Default for Schedule {
@@ -48,6 +57,7 @@ impl Default for Schedule {
             unresolved_after: Duration::from_secs(HOUR),
             give_up_after: Duration::from_secs(7 * 24 * HOUR),
             operation_lease: Duration::from_secs(2 * MINUTE),
+            pace: None,
         }
     }
 }
@@ -205,9 +215,10 @@ fn next_question(
             .is_open()
             .then(|| payment.expires_at.unwrap_or(now).after(schedule.margin).max(now));
     }
+    let poll = schedule.poll(flow);
     let wait = || {
-        let doubled = flow.poll.every.saturating_mul(1 << payment.asked.min(10));
-        doubled.min(schedule.longest_wait).max(flow.poll.every)
+        let doubled = poll.every.saturating_mul(1 << payment.asked.min(10));
+        doubled.min(schedule.longest_wait).max(poll.every)
     };
     if payment.status.is_success() {
         return (!payment.confirmed && payment.asked < 12).then(|| now.after(wait()));
@@ -215,16 +226,14 @@ fn next_question(
     if payment.status.is_failed() {
         let late = schedule.late_questions.get(payment.asked as usize);
         let by_us = payment.ended_by == Some(EndedBy::Us) && payment.operation != OperationState::Refused;
-        return late
-            .filter(|_| by_us)
-            .map(|wait| payment.changed_at.after(*wait).max(now.after(flow.poll.every)));
+        return late.filter(|_| by_us).map(|wait| payment.changed_at.after(*wait).max(now.after(poll.every)));
     }
     if payment.operation == OperationState::Unknown {
         let age = now.since(payment.created_at);
         return (age < schedule.give_up_after).then(|| now.after(wait()));
     }
     let last = payment.expires_at.map(|end| end.after(schedule.margin));
-    let next = if payment.asked == 0 { now.after(flow.poll.first) } else { now.after(wait()) };
+    let next = if payment.asked == 0 { now.after(poll.first) } else { now.after(wait()) };
     Some(last.filter(|last| *last > now).map_or(next, |last| next.min(last)))
 }
 

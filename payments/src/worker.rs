@@ -28,10 +28,14 @@ const MOST_ATTEMPTS: u32 = 20;
 impl Payments {
     /// The background work, until `stop` is ready: spawn it once per process.
     ///
-    /// It asks about payments that are due, ends what nobody finished, takes over what a dead process left, and
+    /// It begins by asking about every open payment, because a notification may have come while nobody listened.
+    /// Then it asks about payments that are due, ends what nobody finished, takes over what a dead process left, and
     /// delivers events to the handlers. What it was doing when it stops is finished first.
     pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
         let mut stop = std::pin::pin!(stop);
+        if let Err(error) = self.0.store.hurry(self.now()).await {
+            tracing::error!(%error, "open payments could not be made due after the start; they are asked about in time");
+        }
         loop {
             let pause = match self.work_once().await {
                 Ok(pause) => pause,

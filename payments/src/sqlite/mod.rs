@@ -200,6 +200,18 @@ impl Store for SqliteStore {
         rows.iter().map(payment_of).collect()
     }
 
+    async fn hurry(&self, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE tulbur_payments SET ask_at = ?1 WHERE ask_at > ?1 AND status IN ('pending', 'authorized') \
+             AND operation IN ('succeeded', 'unknown')",
+        )
+        .bind(now.as_millis())
+        .execute(&self.pool)
+        .await
+        .map_err(store_error)?;
+        Ok(())
+    }
+
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let row = sqlx::query(
             "SELECT min(at) AS at FROM (SELECT min(ask_at) AS at FROM tulbur_payments WHERE ask_at IS NOT NULL \
