@@ -249,6 +249,10 @@ impl<S: PluginState> Room<S> {
 }
 
 impl<S: PluginState> Room<S> {
+    pub(crate) fn desk(self: Arc<Self>) -> Desk<S> {
+        Desk { room: self }
+    }
+
     fn update<R>(&self, change: impl FnOnce(&mut Transaction<'_, S>) -> R) -> Result<R, SandboxError> {
         let mut state = lock(&self.state);
         let result = change(&mut Transaction { room: self, state: &mut state, now: Timestamp::now() });
@@ -303,7 +307,7 @@ impl<S: PluginState> AnyRoom for Room<S> {
 
     fn routes(self: Arc<Self>) -> Router {
         let plugin = Arc::clone(&self.plugin);
-        plugin.routes(Desk { room: self })
+        plugin.routes(self.desk())
     }
 
     fn trouble(&self, status: StatusCode, path: &str, message: &str) -> Response {
@@ -326,7 +330,7 @@ impl<S: PluginState> AnyRoom for Room<S> {
 
     fn tick(self: Arc<Self>) {
         let plugin = Arc::clone(&self.plugin);
-        plugin.tick(&Desk { room: self });
+        plugin.tick(&self.desk());
     }
 
     fn payments(&self) -> Vec<PaymentRecord> {

@@ -382,3 +382,76 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
     getrandom::fill(&mut bytes).expect("the system has randomness");
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::GolomtEcommerce;
+    use super::super::cards::TEST_CARDS;
+    use super::*;
+    use crate::desk::Room;
+    use crate::plugin::Desk;
+    use crate::vault::Vault;
+
+    fn bank_with(id: &str) -> Desk<BankState> {
+        let vault = Arc::new(Vault::in_memory());
+        let desk = Room::open(Arc::new(GolomtEcommerce::new()), "http://bank".into(), vault).unwrap().desk();
+        let page = PageOpening {
+            return_type: ReturnType::Get,
+            callback: "https://s",
+            gen_token: true,
+            deeplink: false,
+        };
+        let opening =
+            Opening { transaction_id: id, kind: Kind::Invoice, amount: "10".into(), page: Some(page) };
+        assert!(desk.update(|tx| open(tx, opening)).unwrap().is_some());
+        desk
+    }
+
+    /// Two submits that both saw an open page: the second one finds it done.
+    #[test]
+    fn a_second_submit_changes_nothing_whatever_the_page_saw() {
+        let desk = bank_with("A");
+        let submit =
+            |card: usize| desk.update(|tx| submit(tx, "A", &TEST_CARDS[card], "X")).unwrap().unwrap().payment;
+        let first = submit(0);
+        let second = submit(0);
+        let third = submit(1);
+        assert_eq!(first.debits.len(), 1);
+        assert_eq!((second.debits, second.token), (first.debits.clone(), first.token.clone()));
+        assert_eq!((third.state, third.debits), (PaymentState::Paid, first.debits));
+    }
+
+    #[test]
+    fn a_submit_after_the_end_expires_the_payment_instead() {
+        let desk = bank_with("A");
+        let done = desk
+            .update(|tx| {
+                let now = tx.now();
+                let page = tx.state_mut().payments.get_mut("A").unwrap().page.as_mut().unwrap();
+                page.expires_at = now;
+                submit(tx, "A", &TEST_CARDS[0], "X")
+            })
+            .unwrap()
+            .unwrap();
+        assert_eq!((done.payment.state, done.payment.debits.len()), (PaymentState::Expired, 0));
+    }
+
+    #[test]
+    fn actions_fit_the_state_they_are_offered_in() {
+        for action in ["pay", "decline", "send", "cancel", "expire"] {
+            let desk = bank_with("A");
+            let act = |action: &str| desk.update(|tx| act(tx, "A", action, &BTreeMap::new())).unwrap();
+            act(action).unwrap();
+            let payment = desk.read(|state| state.payments["A"].clone());
+            for next in ["pay", "decline", "send", "cancel", "expire"] {
+                let allowed = actions(&payment).contains(&next);
+                if !allowed {
+                    assert!(matches!(act(next), Err(SandboxError::Refused { .. })), "{next} after {action}");
+                }
+            }
+            assert_eq!(payment.debits.len(), usize::from(action == "pay"));
+        }
+    }
+}

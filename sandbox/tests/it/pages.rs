@@ -87,7 +87,7 @@ async fn a_form_with_mistakes_is_shown_again_and_changes_nothing() {
     assert_eq!(bank.payment("A-1").unwrap().state, PaymentState::Open);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn paying_twice_debits_once_also_at_the_same_moment() {
     let (_sandbox, merchant, bank) = start().await;
     let invoice = merchant.invoice("A-1").await;
