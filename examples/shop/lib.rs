@@ -1,1 +1,209 @@
-//! Examples of Tulbur.
+//! The shop: sells two things through Golomt E-Commerce, against the sandbox, with an SQLite file.
+//!
+//! * `bank.rs` starts the sandbox, or reaches one that runs elsewhere.
+//! * `goods.rs` is the shop's own data: what it sells, its orders, and shipping, exactly once.
+//! * `pages.rs` is what a customer sees.
+//! * `stop.rs` lets a test end the process at a named point.
+//!
+//! What it shows of Tulbur is all in [`open`]: a provider's account, a store, a handler, the web adapter.
+
+mod bank;
+mod goods;
+mod pages;
+mod stop;
+
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::net::TcpListener;
+use tulbur::core::{AccountConfig, AccountName, Clock, Poll, ProviderId, Registry, SecretString, Url};
+use tulbur::payments::{Payments, Schedule, SealingKeys, SqliteStore};
+use tulbur::web::{Web, WebSettings};
+
+use bank::Bank;
+use goods::Goods;
+use stop::{Stop, StopAtSent};
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// The account that the shop sells through.
+const ACCOUNT: &str = "golomt-ecommerce";
+
+/// A small shop that takes payments.
+#[derive(Debug, Parser)]
+#[command(name = "shop", max_term_width = 100)]
+struct Options {
+    /// Port of the shop, on this machine only
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Folder of its database, its key and the sandbox's state
+    #[arg(long, default_value = ".shop")]
+    data: PathBuf,
+    /// Control address of a sandbox that runs already, instead of one in this process
+    #[arg(long, value_name = "URL")]
+    sandbox: Option<Url>,
+    /// Control port of the sandbox in this process; its bank takes the port after it
+    #[arg(long, default_value_t = 4000)]
+    sandbox_port: u16,
+    /// Ask the bank every second and expire after a few: for tests against the sandbox
+    #[arg(long, hide = true)]
+    hasty: bool,
+    /// Stand still at a named point of a payment's way, to be killed there: for tests
+    #[arg(long, hide = true, value_name = "POINT")]
+    stop_at: Option<String>,
+}
+
+/// Runs the shop with these arguments until Ctrl-C.
+#[expect(clippy::print_stderr, reason = "a program tells its failures on standard error")]
+pub fn main<A>(arguments: A) -> ExitCode
+where
+    A: IntoIterator,
+    A::Item: Into<OsString> + Clone,
+{
+    let options = match Options::try_parse_from(arguments) {
+        Ok(options) => options,
+        Err(error) => error.exit(),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("RUST_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("shop: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("shop: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<()> {
+    std::fs::create_dir_all(&options.data)
+        .map_err(|e| format!("the folder {} cannot be made: {e}", options.data.display()))?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|e| format!("port {} cannot be used ({e}); choose another with --port", options.port))?;
+    let home = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
+
+    let bank = match &options.sandbox {
+        Some(control) => Bank::attach(control).await?,
+        None => Bank::start(options.sandbox_port, &options.data.join("sandbox.json")).await?,
+    };
+    bank.notify_to(home.join("tulbur/notify/golomt-ecommerce")?).await?;
+
+    let goods = Goods::open(&options.data.join("shop.db")).await?;
+    let payments = open(options, &home, &bank, &goods).await?;
+    let web = Web::new(payments.clone(), WebSettings::default().shop("Хоёр зүйл"));
+    let app = pages::router(payments.clone(), goods).nest("/tulbur", tulbur::axum::router(web.clone()));
+
+    announce(&home, &bank);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let background = {
+        let (payments, mut stopped) = (payments.clone(), stopped.clone());
+        tokio::spawn(
+            async move { payments.run(async move { drop(stopped.wait_for(|stop| *stop).await) }).await },
+        )
+    };
+    axum::serve(listener, app)
+        .with_graceful_shutdown(async move {
+            stop_signal().await;
+            web.end_streams();
+        })
+        .await?;
+    stop.send_replace(true);
+    background.await?;
+    bank.shutdown().await;
+    Ok(())
+}
+
+/// Everything that an application does to take payments.
+async fn open(options: &Options, home: &Url, bank: &Bank, goods: &Goods) -> Result<Payments> {
+    let stop = Stop::at(options.stop_at.as_deref())?;
+    let mut env = tulbur::reqwest::standard_env()?;
+    env.transport = Arc::new(StopAtSent::new(env.transport, stop.clone()));
+
+    // In production the settings come from TOML or the environment: `tulbur::core::accounts_from`.
+    let account = AccountConfig::new(AccountName::parse(ACCOUNT)?, ProviderId::parse(ACCOUNT)?)
+        .with("base_url", bank.base_url())
+        .with("token", bank.credential("token")?)
+        .with("secret", bank.credential("secret")?);
+    let provider = Registry::linked()?.build(&account, &env)?;
+
+    let store = SqliteStore::open(options.data.join("shop.db")).await?;
+    let key = sealing_key(&options.data.join("sealing.key"))?;
+    let keys = SealingKeys::new([("1", &key)])?;
+    let clock: Arc<dyn Clock> = env.clock.clone();
+    let mut builder = Payments::builder(Arc::new(store), clock, keys, home.join("tulbur/")?)
+        .account(provider)
+        .handler("shipping", Arc::new(goods.clone()))
+        .probe(Arc::new(stop));
+    if options.hasty {
+        builder = builder.schedule(hasty());
+    }
+    Ok(builder.build().await?)
+}
+
+/// Waiting times for tests, which have no ten minutes.
+fn hasty() -> Schedule {
+    let mut schedule = Schedule::default();
+    schedule.operation_lease = Duration::from_millis(1500);
+    schedule.longest_wait = Duration::from_secs(2);
+    schedule.late_questions = [1, 2, 4, 8].map(Duration::from_secs);
+    schedule.pace = Some(Poll { first: Duration::from_millis(300), every: Duration::from_millis(300) });
+    schedule
+}
+
+/// The key that seals card tokens in the database, made at the first start and readable by its owner only.
+fn sealing_key(path: &Path) -> Result<SecretString> {
+    use base64::Engine;
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Ok(key) = std::fs::read_to_string(path) {
+        return Ok(SecretString::from(key));
+    }
+    let mut bytes = [0_u8; 32];
+    getrandom::fill(&mut bytes)?;
+    let key = base64::engine::general_purpose::STANDARD.encode(bytes);
+    // Written whole under another name first: a process that dies here must not leave half a key.
+    let draft = path.with_extension("draft");
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(key.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&draft, path)?;
+    Ok(SecretString::from(key))
+}
+
+#[expect(clippy::print_stdout, reason = "this is what a person at the command line looks for")]
+fn announce(home: &Url, bank: &Bank) {
+    println!("The shop:        {home}");
+    println!("The sandbox:     {}", bank.control_url());
+    println!("Test cards stand on the bank's page. Ctrl-C stops; what was opened goes on at the next start.");
+}
+
+async fn stop_signal() {
+    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+    let Ok(mut terminate) = terminate else {
+        return drop(tokio::signal::ctrl_c().await);
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
