@@ -1,8 +1,10 @@
 //! The command `tulbur`, as a library so that tests can call it.
 
+mod providers;
 mod sandbox;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Lists the payment providers that this command was built with; needs no credentials
+    Providers(providers::Options),
     /// Plays the payment providers on this machine, without a contract and without money
     Sandbox(sandbox::Options),
 }
@@ -37,6 +41,7 @@ where
         }
     };
     let result = match arguments.command {
+        Command::Providers(options) => providers::run(&options),
         Command::Sandbox(options) => sandbox::run(&options),
     };
     match result {
@@ -45,6 +50,15 @@ where
             complain(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Prints a command's result. A reader that left early, as `head` does, is no failure.
+fn print(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot print: {error}")),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -57,10 +56,7 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         let stop = stop_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
         let sandbox = start(options).await.map_err(|error| error.to_string())?;
         let message = if options.json { ready_line(&sandbox) } else { ready_text(&sandbox, options) };
-        let mut out = std::io::stdout().lock();
-        let printed = message.map(|message| writeln!(out, "{message}").and_then(|()| out.flush()));
-        drop(out);
-        printed?.map_err(|error| format!("cannot print: {error}"))?;
+        crate::print(&message?)?;
         stop.await;
         sandbox.shutdown().await;
         Ok(())
