@@ -135,3 +135,46 @@ fn respond(answer: WebResponse) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    async fn answered(body: Body, announced: Option<usize>) -> Result<Bytes, u16> {
+        let mut headers = HeaderMap::new();
+        if let Some(length) = announced {
+            headers.insert(CONTENT_LENGTH, length.into());
+        }
+        read(&headers, body).await.map_err(|answer| answer.status)
+    }
+
+    fn chunks(size: usize, count: usize) -> Body {
+        Body::from_stream(stream::iter(vec![Ok::<_, Infallible>(Bytes::from(vec![0; size])); count]))
+    }
+
+    #[tokio::test]
+    async fn the_limit_holds_whatever_is_announced() {
+        let limit = Web::BODY_LIMIT;
+        assert_eq!(answered(chunks(limit, 1), Some(limit)).await.unwrap().len(), limit);
+        assert_eq!(answered(chunks(limit / 16, 16), None).await.unwrap().len(), limit);
+        assert_eq!(answered(chunks(limit / 16, 17), None).await, Err(413));
+        assert_eq!(answered(chunks(1, 1), Some(limit + 1)).await, Err(413));
+        assert_eq!(answered(chunks(limit + 1, 1), Some(1)).await, Err(413));
+        assert_eq!(answered(chunks(1024, 1_000_000), None).await, Err(413));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let silent = || Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        assert_eq!(answered(silent(), None).await, Err(408));
+        assert_eq!(answered(silent(), Some(Web::BODY_LIMIT + 1)).await, Err(413));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_is_not_taken() {
+        let broken = stream::iter([Ok(Bytes::from_static(b"{}")), Err(std::io::Error::other("cut"))]);
+        assert_eq!(answered(Body::from_stream(broken), None).await, Err(400));
+    }
+}

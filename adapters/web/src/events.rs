@@ -15,7 +15,7 @@ const RETRY: u32 = 3000;
 
 /// Waits for the next change and gives the watch back. It is one future across heartbeats, so that nothing is lost
 /// however the wait is made.
-type Waiting = Pin<Box<dyn Future<Output = (Watch, Result<PaymentRecord>)> + Send>>;
+type Waiting = Pin<Box<dyn Future<Output = (Watch, Result<Box<PaymentRecord>>)> + Send>>;
 
 struct Live {
     waiting: Option<Waiting>,
@@ -28,7 +28,7 @@ struct Live {
 
 fn wait(mut watch: Watch) -> Waiting {
     Box::pin(async move {
-        let changed = watch.changed().await;
+        let changed = watch.changed().await.map(Box::new);
         (watch, changed)
     })
 }
@@ -47,7 +47,7 @@ pub(crate) fn stream(
 
 /// What ended one wait.
 enum Sign {
-    Changed(Watch, Result<PaymentRecord>),
+    Changed(Box<Watch>, Result<Box<PaymentRecord>>),
     Quiet,
     Stop,
 }
@@ -57,7 +57,7 @@ async fn next(mut live: Live) -> Option<(Bytes, Live)> {
         let waiting = live.waiting.as_mut()?;
         let stopped = async { live.stop.wait_for(|stop| *stop).await.map(|_| ()) };
         let sign = tokio::select! {
-            (watch, changed) = waiting => Sign::Changed(watch, changed),
+            (watch, changed) = waiting => Sign::Changed(Box::new(watch), changed),
             () = tokio::time::sleep(live.heartbeat) => Sign::Quiet,
             // An error says that the object that could stop it is gone.
             _ = stopped => Sign::Stop,
@@ -72,7 +72,7 @@ async fn next(mut live: Live) -> Option<(Bytes, Live)> {
             Sign::Quiet => return Some((Bytes::from_static(b":\n\n"), live)),
             Sign::Stop => return None,
         };
-        live.waiting = (record.status == Status::Pending).then(|| wait(watch));
+        live.waiting = (record.status == Status::Pending).then(|| wait(*watch));
         let event = event(&record);
         if live.last.as_ref() == Some(&event) {
             continue;

@@ -90,7 +90,9 @@ pub(crate) struct Problem {
 }
 
 /// A page about a problem.
-pub(crate) fn problem(frame: Frame<'_>, problem: Problem) -> WebResponse {
+pub(crate) fn problem(mut frame: Frame<'_>, problem: Problem) -> WebResponse {
+    // Its address may be a provider's way back or a form's target: a link there would be a request of its own.
+    frame.languages.clear();
     let Problem { status, headline, explanation, detail, to_payment } = problem;
     page(status, &ProblemPage { frame, headline, explanation, detail, to_payment })
 }

@@ -96,13 +96,12 @@ impl Phase {
             return Self::TimeUp;
         }
         match page {
-            Page::Result => Self::Asking,
             Page::Checkout if record.next.iter().any(|next| matches!(next, NextAction::Approve)) => {
                 Self::Approve
             }
             // What this page cannot show is still something to do elsewhere.
             Page::Checkout if !ways.is_empty() || !record.next.is_empty() => Self::Open,
-            Page::Checkout => Self::Asking,
+            Page::Checkout | Page::Result => Self::Asking,
         }
     }
 
@@ -189,7 +188,8 @@ fn message(
     match phase {
         Phase::Open => ("open", choose(words.invoice, words.save_a_card), Vec::new()),
         Phase::Approve => ("open", words.waiting, vec![words.approve]),
-        Phase::Asking => ("busy", words.asking, vec![words.asking_explained]),
+        // `Phase::of` makes no ended phase that is pending; were there one, nothing would be known.
+        Phase::Asking | Phase::Ended(Status::Pending) => ("busy", words.asking, vec![words.asking_explained]),
         Phase::TimeUp => ("busy", words.time_up, vec![words.time_up_explained]),
         Phase::Ended(Status::Paid) if circumstances.paid_again => {
             ("good", words.paid, vec![words.paid_again])
@@ -215,8 +215,6 @@ fn message(
             let told = if by_us { words.ended_by_us } else { words.expired_explained };
             ("ended", choose(words.expired, words.card_expired), vec![told])
         }
-        // `Phase::of` makes no such phase; were there one, nothing would be known.
-        Phase::Ended(Status::Pending) => ("busy", words.asking, vec![words.asking_explained]),
     }
 }
 

@@ -96,7 +96,7 @@ impl FakeBank {
                 query_by: QueryBy::MerchantRef,
                 not_found: NotFound::ProvesNothing,
                 proof: ProofBy::Query,
-                lifetime: Some(Duration::from_secs(600)),
+                lifetime: Some(Duration::from_mins(10)),
                 poll: Poll { first: Duration::from_millis(20), every: Duration::from_millis(20) },
             })
             .to_vec();
@@ -237,20 +237,22 @@ pub struct World {
     pub clock: Arc<TestClock>,
     pub payments: Payments,
     pub web: Web,
+    /// To be closed by a test that wants it gone.
+    pub database: SqliteStore,
     orders: AtomicUsize,
     _folder: tempfile::TempDir,
 }
 
 /// What a test's payment is like.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct Like {
     pub order: Option<String>,
     pub minor: i64,
     pub description: String,
     pub language: Language,
 }
 
-impl Default for Order {
+impl Default for Like {
     fn default() -> Self {
         Self { order: None, minor: 150_000, description: "Цай 2 ш".into(), language: Language::Mn }
     }
@@ -268,6 +270,7 @@ impl World {
     pub async fn with(public_url: &str, settings: WebSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("shop.db")).await.unwrap();
+        let database = store.clone();
         let key = SecretString::from("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned());
         let keys = SealingKeys::new([("k1", &key)]).unwrap();
         let bank = Arc::new(FakeBank::new());
@@ -279,15 +282,15 @@ impl World {
                 .await
                 .unwrap();
         let web = Web::new(payments.clone(), settings);
-        Self { bank, clock, payments, web, orders: AtomicUsize::new(0), _folder: folder }
+        Self { bank, clock, payments, web, database, orders: AtomicUsize::new(0), _folder: folder }
     }
 
     /// An open payment.
     pub async fn open(&self) -> PaymentRecord {
-        self.open_like(Order::default()).await
+        self.open_like(Like::default()).await
     }
 
-    pub async fn open_like(&self, like: Order) -> PaymentRecord {
+    pub async fn open_like(&self, like: Like) -> PaymentRecord {
         let number = self.orders.fetch_add(1, Ordering::SeqCst);
         let order = OrderRef::parse(like.order.unwrap_or_else(|| format!("order-{number}"))).unwrap();
         let amount = Money::from_minor(like.minor, Currency::MNT);
@@ -389,13 +392,13 @@ pub fn app(name: &str, link: &str) -> NextAction {
     NextAction::OpenApp(vec![AppLink { name: name.into(), link: link.into(), logo: None }])
 }
 
-/// A payment that stands as a word says.
-pub async fn given(world: &World, word: &str, like: Order, text: Option<String>) -> PaymentRecord {
+/// A payment in a state, by its name.
+pub async fn given(world: &World, state: &str, like: Like, text: Option<String>) -> PaymentRecord {
     let card = CardInfo::masked(Some("4987381234563883")).with_bank(Some("Голомт банк"));
     let said = |status| Said { status, text: text.clone(), card: card.clone() };
-    let (base, setup) = match word.strip_prefix("setup-") {
-        Some(word) => (word, true),
-        None => (word, false),
+    let (base, setup) = match state.strip_prefix("setup-") {
+        Some(state) => (state, true),
+        None => (state, false),
     };
     let record = if setup { world.open_setup().await } else { world.open_like(like.clone()).await };
     let status = match base {
@@ -411,7 +414,7 @@ pub async fn given(world: &World, word: &str, like: Order, text: Option<String>)
             return record;
         }
         "expired" => {
-            world.clock.advance(Duration::from_secs(3600));
+            world.clock.advance(Duration::from_hours(1));
             return world.ask(&record).await;
         }
         "late" => {
@@ -421,7 +424,7 @@ pub async fn given(world: &World, word: &str, like: Order, text: Option<String>)
         "paid-again" => {
             world.payments.cancel(&record.id).await.unwrap();
             let order = record.order().unwrap().to_string();
-            let second = world.open_like(Order { order: Some(order), ..like }).await;
+            let second = world.open_like(Like { order: Some(order), ..like }).await;
             world.settle(&second, said(PaymentStatus::Paid)).await;
             PaymentStatus::Paid
         }

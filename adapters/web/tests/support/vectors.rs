@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tulbur_core::Language;
 use tulbur_payments::Status;
 
-use super::{Answer, Order, World, given};
+use super::{Answer, Like, World, given};
 
 const VECTORS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/http.json"));
 
@@ -119,15 +119,15 @@ async fn check(case: &Case, every_page: &[(String, String)], world: &World, serv
     let mut failures = Vec::new();
     let mut fail = |what: String| failures.push(format!("{}: {what}", case.name));
     let record = match &case.given.payment {
-        Some(word) => {
-            let mut like = Order::default();
+        Some(state) => {
+            let mut like = Like::default();
             if let Some(language) = &case.given.language {
                 like.language = Language::parse(language).unwrap();
             }
             if let Some(description) = &case.given.description {
                 like.description.clone_from(description);
             }
-            Some(given(world, word, like, case.given.bank_text.clone()).await)
+            Some(given(world, state, like, case.given.bank_text.clone()).await)
         }
         None => None,
     };
@@ -199,10 +199,10 @@ pub async fn exchange(
 ) -> Answer {
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value, "\r\n"]);
     }
     if !body.is_empty() {
-        head.push_str(&format!("content-length: {}\r\n", body.len()));
+        head.extend(["content-length: ", &body.len().to_string(), "\r\n"]);
     }
     head.push_str("\r\n");
     let mut stream = TcpStream::connect(address).await.unwrap();

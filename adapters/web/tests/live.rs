@@ -1,0 +1,146 @@
+//! The live status: what it says, when it ends, and what it costs.
+
+mod support;
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use support::{Said, World, given};
+use tulbur_core::PaymentStatus;
+use tulbur_web::{Body, BodyStream, WebRequest, WebSettings};
+
+async fn events(world: &World, secret: &str) -> Result<BodyStream, u16> {
+    let request = WebRequest {
+        method: "GET".into(),
+        path: format!("/checkout/{secret}/events"),
+        query: None,
+        headers: Vec::new(),
+        body: Vec::new().into(),
+    };
+    let response = world.web.handle(request).await;
+    match response.body {
+        Body::Stream(stream) => Ok(stream),
+        Body::Full(_) => Err(response.status),
+    }
+}
+
+/// The next chunk, or nothing if the stream has ended.
+async fn chunk(stream: &mut BodyStream) -> Option<String> {
+    let next = tokio::time::timeout(Duration::from_secs(10), stream.next()).await.expect("a sign of life");
+    next.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// The next event, past heartbeats.
+async fn event(stream: &mut BodyStream) -> Option<String> {
+    loop {
+        let chunk = chunk(stream).await?;
+        if chunk != ":\n\n" {
+            return Some(chunk);
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_says_how_it_stands_then_what_changes_then_ends() {
+    let world = World::new().await;
+    let record = world.open().await;
+    let mut stream = events(&world, &world.secret(&record)).await.unwrap();
+    let first = event(&mut stream).await.unwrap();
+    assert_eq!(
+        first,
+        "retry: 3000\nevent: status\ndata: {\"status\":\"pending\",\"ready\":true,\"final\":false}\n\n"
+    );
+    // Nobody notifies: that somebody looks is enough for the bank to be asked.
+    world.bank.say(&record, Said::status(PaymentStatus::Paid));
+    let second = event(&mut stream).await.unwrap();
+    assert_eq!(second, "event: status\ndata: {\"status\":\"paid\",\"ready\":false,\"final\":true}\n\n");
+    assert_eq!(event(&mut stream).await, None);
+}
+
+#[tokio::test]
+async fn it_shows_that_it_is_alive_while_nothing_changes() {
+    let world = World::new().await;
+    let record = world.open().await;
+    let mut stream = events(&world, &world.secret(&record)).await.unwrap();
+    event(&mut stream).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(chunk(&mut stream).await.unwrap(), ":\n\n");
+    }
+}
+
+#[tokio::test]
+async fn everybody_who_looks_is_told() {
+    let world = World::new().await;
+    let record = world.open().await;
+    let secret = world.secret(&record);
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = events(&world, &secret).await.unwrap();
+        event(&mut stream).await.unwrap();
+        streams.push(stream);
+    }
+    world.payments.cancel(&record.id).await.unwrap();
+    for mut stream in streams {
+        assert!(event(&mut stream).await.unwrap().contains("\"canceled\""));
+        assert_eq!(event(&mut stream).await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_has_ended_is_said_once() {
+    let world = World::new().await;
+    for word in ["paid", "declined", "canceled", "authorized", "setup-paid"] {
+        let record = given(&world, word, support::Like::default(), None).await;
+        let mut stream = events(&world, &world.secret(&record)).await.unwrap();
+        let said = event(&mut stream).await.unwrap();
+        assert!(said.contains(&format!("\"status\":\"{}\"", record.status)), "{word}: {said}");
+        assert_eq!(event(&mut stream).await, None, "{word}");
+    }
+}
+
+#[tokio::test]
+async fn there_is_a_limit_and_a_place_is_given_back() {
+    let settings = WebSettings::default().most_streams(2);
+    let world = World::with("https://shop.example/", settings).await;
+    let record = world.open().await;
+    let secret = world.secret(&record);
+    let one = events(&world, &secret).await.unwrap();
+    let two = events(&world, &secret).await.unwrap();
+    assert_eq!(events(&world, &secret).await.err(), Some(503));
+    drop(one);
+    let three = events(&world, &secret).await.unwrap();
+    assert_eq!(events(&world, &secret).await.err(), Some(503));
+    drop((two, three));
+    events(&world, &secret).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_stops_ends_them() {
+    let world = World::new().await;
+    let record = world.open().await;
+    let secret = world.secret(&record);
+    let mut stream = events(&world, &secret).await.unwrap();
+    event(&mut stream).await.unwrap();
+    world.web.clone().end_streams();
+    assert_eq!(event(&mut stream).await, None);
+    assert_eq!(events(&world, &secret).await.err(), Some(503));
+    // Pages are still shown.
+    assert_eq!(world.get(&format!("/checkout/{secret}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn closed_pages_stop_asking_the_bank() {
+    use std::sync::atomic::Ordering;
+    let world = World::new().await;
+    let record = world.open().await;
+    let mut stream = events(&world, &world.secret(&record)).await.unwrap();
+    event(&mut stream).await.unwrap();
+    chunk(&mut stream).await.unwrap();
+    let while_open = world.bank.asked.load(Ordering::SeqCst);
+    assert!(while_open > 0, "somebody looks, and the bank is asked");
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let after = world.bank.asked.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(world.bank.asked.load(Ordering::SeqCst), after);
+}
