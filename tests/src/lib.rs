@@ -1,1 +1,285 @@
-//! Whole-system tests of Tulbur.
+//! What whole-system tests share: the shop and the sandbox as processes of their own, and the bank's books.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+
+/// The provider that the shop sells through.
+pub const PROVIDER: &str = "golomt-ecommerce";
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a bound listener has an address").port()
+}
+
+/// A process that is killed when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    /// Starts a program; what it prints can be waited for, and its complaints go to a file.
+    pub fn start(program: &str, arguments: &[String], log: &Path, level: &str) -> Self {
+        let complaints =
+            std::fs::OpenOptions::new().create(true).append(true).open(log).expect("a log can be written");
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env("RUST_LOG", level)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(complaints)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
+        let out = child.stdout.take().expect("its output is piped");
+        Self { child, out: BufReader::new(out).lines() }
+    }
+
+    /// The first line that begins so, within twenty seconds.
+    pub async fn line(&mut self, beginning: &str) -> String {
+        let found = tokio::time::timeout(Duration::from_secs(20), async {
+            while let Some(line) = self.out.next_line().await.expect("its output is text") {
+                if line.starts_with(beginning) {
+                    return Some(line);
+                }
+            }
+            None
+        });
+        match found.await {
+            Ok(Some(line)) => line,
+            Ok(None) => panic!("it ended without a line `{beginning}…`; see its log"),
+            Err(late) => panic!("no line `{beginning}…` within twenty seconds ({late}); see its log"),
+        }
+    }
+
+    /// `kill -9`, and its end.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    pub async fn terminate(mut self) {
+        let id = self.child.id().expect("it runs").to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill is there");
+        assert!(asked.success());
+        let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
+        assert!(ended.expect("it ends within twenty seconds").expect("it can be waited for").success());
+    }
+}
+
+/// The sandbox as a process of its own, and its control API: the judge of what was paid.
+#[derive(Debug)]
+pub struct Sandbox {
+    process: Process,
+    /// The control address, without a slash at the end.
+    pub control: String,
+    /// The bank's address, without a slash at the end.
+    pub bank: String,
+    http: reqwest::Client,
+}
+
+impl Sandbox {
+    /// Starts one on free ports, its state in `folder`.
+    pub async fn start(program: &str, folder: &Path) -> Self {
+        let state = folder.join("sandbox.json").display().to_string();
+        let arguments = ["sandbox", "--port", "0", "--json", "--state", &state].map(str::to_owned);
+        let mut process = Process::start(program, &arguments, &folder.join("sandbox.log"), "warn");
+        let ready: Value = serde_json::from_str(&process.line("{").await).expect("the ready line is JSON");
+        let text = |value: &Value| value.as_str().expect("an address").trim_end_matches('/').to_owned();
+        Self {
+            control: text(&ready["control"]),
+            bank: text(&ready["providers"][PROVIDER]["base_url"]),
+            process,
+            http: reqwest::Client::new(),
+        }
+    }
+
+    /// All payments in the bank's books.
+    pub async fn payments(&self) -> Vec<Value> {
+        let answer = self.http.get(format!("{}/api/{PROVIDER}/payments", self.control)).send().await;
+        answer.expect("the sandbox answers").json().await.expect("its payments are a list")
+    }
+
+    /// How often the payment of this reference was debited.
+    pub async fn debits(&self, reference: &str) -> u64 {
+        let payments = self.payments().await;
+        let found = payments.iter().find(|payment| payment["reference"] == reference);
+        found.and_then(|payment| payment["debits"].as_u64()).unwrap_or(0)
+    }
+
+    /// Does something to a payment, such as `pay`. `false` if the bank does not know it or it is over.
+    pub async fn act(&self, reference: &str, action: &str, details: &Value) -> bool {
+        let url = format!("{}/api/{PROVIDER}/payments/{reference}/{action}", self.control);
+        let answer = self.http.post(url).json(details).send().await.expect("the sandbox answers");
+        answer.status().is_success()
+    }
+
+    /// Orders a fault, as the control API takes it.
+    pub async fn fault(&self, fault: &Value) {
+        let url = format!("{}/api/{PROVIDER}/faults", self.control);
+        let answer = self.http.post(url).json(fault).send().await.expect("the sandbox answers");
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+    }
+
+    /// `GET` of the control API.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("{}/api/{PROVIDER}/{path}", self.control)).send().await;
+        answer.expect("the sandbox answers").json().await.expect("it is JSON")
+    }
+
+    /// Ends it.
+    pub async fn kill(self) {
+        self.process.kill().await;
+    }
+}
+
+/// The shop as a process of its own, on one port and one folder through all its lives.
+#[derive(Debug)]
+pub struct Shop {
+    program: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    port: u16,
+    control: String,
+    level: String,
+    process: Option<Process>,
+    http: reqwest::Client,
+}
+
+impl Shop {
+    /// A shop that is not running yet.
+    pub fn new(program: &str, folder: &Path, sandbox: &Sandbox) -> Self {
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(20))
+            .build()
+            .expect("a client can be built");
+        Self {
+            program: program.to_owned(),
+            folder: folder.to_owned(),
+            port: free_port(),
+            control: sandbox.control.clone(),
+            level: "warn".to_owned(),
+            process: None,
+            http,
+        }
+    }
+
+    /// With another level of logging.
+    #[must_use]
+    pub fn logging(mut self, level: &str) -> Self {
+        level.clone_into(&mut self.level);
+        self
+    }
+
+    /// Its address, with a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// Starts it, and waits until it answers.
+    pub async fn start(&mut self, stop_at: Option<&str>) {
+        let text = |path: &Path| path.display().to_string();
+        let mut arguments: Vec<String> = ["--hasty", "--port"].map(str::to_owned).to_vec();
+        arguments.push(self.port.to_string());
+        arguments.extend([
+            "--data".to_owned(),
+            text(&self.folder),
+            "--sandbox".to_owned(),
+            self.control.clone(),
+        ]);
+        if let Some(point) = stop_at {
+            arguments.extend(["--stop-at".to_owned(), point.to_owned()]);
+        }
+        let mut process =
+            Process::start(&self.program, &arguments, &self.folder.join("shop.log"), &self.level);
+        process.line("The shop:").await;
+        self.process = Some(process);
+    }
+
+    /// Waits until it stands still at the point that it was started with.
+    pub async fn stopped(&mut self, point: &str) {
+        self.process.as_mut().expect("it runs").line(&format!("stopped at {point}")).await;
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&mut self) {
+        self.process.take().expect("it runs").kill().await;
+    }
+
+    /// Ends it as Ctrl-C does.
+    pub async fn terminate(&mut self) {
+        self.process.take().expect("it runs").terminate().await;
+    }
+
+    /// Posts a form; the status and where it redirects to. None if the shop died over it.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Option<(u16, String)> {
+        let answer = self.http.post(format!("{}{path}", self.url())).form(form).send().await.ok()?;
+        let location =
+            answer.headers().get("location").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        Some((answer.status().as_u16(), location.to_owned()))
+    }
+
+    /// Buys; as [`Shop::post`].
+    pub async fn buy(&self, order: &str, way: &str, card: Option<&str>) -> Option<(u16, String)> {
+        let mut form = vec![("order", order), ("product", "tea"), ("way", way)];
+        form.extend(card.map(|card| ("card", card)));
+        self.post("buy", &form).await
+    }
+
+    /// A page as text.
+    pub async fn page(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.url())).send().await.expect("the shop answers");
+        answer.text().await.expect("it is text")
+    }
+
+    /// An order as the shop knows it; null if it knows none.
+    pub async fn order(&self, order: &str) -> Value {
+        let answer = self.http.get(format!("{}api/orders/{order}", self.url())).send().await;
+        let answer = answer.expect("the shop answers");
+        if answer.status().as_u16() == 404 {
+            return Value::Null;
+        }
+        answer.json().await.expect("an order is JSON")
+    }
+
+    /// The references of an order's payments.
+    pub async fn references(&self, order: &str) -> Vec<String> {
+        let order = self.order(order).await;
+        let payments = order["payments"].as_array().cloned().unwrap_or_default();
+        payments.iter().filter_map(|payment| payment["reference"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// The id of the first saved card on the shop's page.
+    pub async fn card(&self) -> Option<String> {
+        let page = self.page("").await;
+        let (_, rest) = page.split_once("<option value=\"")?;
+        rest.split_once('"').map(|(card, _)| card.to_owned())
+    }
+}
+
+/// Tries until it holds; the last complaint if it does not within `limit`.
+///
+/// # Panics
+/// With that complaint.
+pub async fn eventually<F>(limit: Duration, mut check: impl FnMut() -> F)
+where
+    F: Future<Output = Result<(), String>>,
+{
+    let began = Instant::now();
+    loop {
+        match check().await {
+            Ok(()) => return,
+            Err(complaint) if began.elapsed() > limit => panic!("after {limit:?}: {complaint}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
