@@ -31,7 +31,7 @@ pub(crate) async fn handle(
     routes: Router,
     request: Request<Body>,
 ) -> Result<Response<Body>, Cut> {
-    if request.uri().path().starts_with(OWN) {
+    if request.uri().path().starts_with(OWN) || request.uri().path() == "/favicon.ico" {
         return Ok(routes.oneshot(request).await?);
     }
     let started = Instant::now();
@@ -63,10 +63,11 @@ pub(crate) async fn handle(
     let millis = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
 
     let (outcome, faults) = match body {
-        Err(why) => (Ok(room.trouble(StatusCode::BAD_REQUEST, &path, &why)), Vec::new()),
+        Err(why) => (Ok(refuse(&*room, StatusCode::BAD_REQUEST, &path, &why)), Vec::new()),
         Ok(body) => match room.take_faults(&path, reference.as_deref()) {
             Err(error) => {
-                (Ok(room.trouble(StatusCode::INTERNAL_SERVER_ERROR, &path, &error.to_string())), Vec::new())
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                (Ok(refuse(&*room, status, &path, &error.to_string())), Vec::new())
             }
             Ok(faults) => {
                 let request = Request::from_parts(parts, Body::from(body));
@@ -116,6 +117,13 @@ pub(crate) async fn handle(
     }
 }
 
+/// The host's own refusal, in the provider's error format and explained in the log.
+fn refuse(room: &dyn AnyRoom, status: StatusCode, path: &str, why: &str) -> Response<Body> {
+    let mut response = room.trouble(status, path, why);
+    response.extensions_mut().insert(Note::refused(why));
+    response
+}
+
 /// Marks an answer whose body breaks off on purpose, so that nobody reads it before the client does.
 #[derive(Clone, Copy, Debug)]
 struct Broken;
@@ -132,7 +140,7 @@ async fn with_faults(
         return Err((Cut, None));
     }
     if find(FaultKind::ErrorBefore).is_some() {
-        return Ok(room.trouble(StatusCode::INTERNAL_SERVER_ERROR, path, "ordered fault: nothing was done"));
+        return Ok(refuse(room, StatusCode::INTERNAL_SERVER_ERROR, path, "ordered fault: nothing was done"));
     }
     let tamper = if find(FaultKind::AnswerWrongChecksum).is_some() {
         Tamper::Key

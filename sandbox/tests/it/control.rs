@@ -242,6 +242,34 @@ async fn the_page_shows_everything_and_works_by_forms() {
     assert_eq!(control.ask("GET", "/nowhere", None).await.status, 404);
 }
 
+/// The book's page lists what there is, with the defaults first.
+#[tokio::test]
+async fn the_book_names_every_switch_fault_action_and_card() {
+    let page = include_str!("../../../docs/src/sandbox.md");
+    let (_sandbox, _merchant, bank) = start().await;
+    for switch in &bank.profile().switches {
+        let line =
+            page.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{}`", switch.id)));
+        let line = line.unwrap_or_else(|| panic!("{} is not in the book", switch.id));
+        let mut cells = line.split('|').map(str::trim).skip(2);
+        let (values, assumption) = (cells.next().unwrap(), cells.next().unwrap());
+        assert!(values.trim_start_matches('`').starts_with(&switch.default), "{line}");
+        assert_eq!(assumption.starts_with("yes"), switch.assumption.is_some(), "{line}");
+    }
+    for kind in &bank.profile().faults {
+        assert!(page.contains(&format!("`{}`", kind.name())), "{kind:?}");
+    }
+    for action in &bank.profile().actions {
+        assert!(page.contains(&format!("`{}`", action.name)), "{action:?}");
+    }
+    for card in tulbur_sandbox::golomt_ecommerce::TEST_CARDS {
+        let row = page
+            .lines()
+            .find(|line| line.replace(' ', "").starts_with(&format!("|{}|`{}`", card.number, card.id)));
+        assert!(row.is_some(), "{}", card.id);
+    }
+}
+
 #[tokio::test]
 async fn other_sites_and_other_names_are_turned_away() {
     let (sandbox, merchant, bank) = start().await;

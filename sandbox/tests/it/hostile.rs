@@ -38,6 +38,7 @@ async fn broken_bodies_are_refused_with_the_cause() {
             let error = reply.json();
             assert!(error["message"].as_str().unwrap().contains(words), "{words}: {error}");
             assert_eq!(error["path"], path);
+            assert!(bank.requests().pop().unwrap().explanation.contains(words), "{words}");
         }
     }
     merchant.invoice("A-1").await;
