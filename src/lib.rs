@@ -52,4 +52,6 @@ mod book {
     struct Operating;
     #[doc = include_str!("../docs/src/testing.md")]
     struct Testing;
+    #[doc = include_str!("../docs/src/web.md")]
+    struct Web;
 }

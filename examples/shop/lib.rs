@@ -163,6 +163,7 @@ async fn open(options: &Options, home: &Url, bank: &Bank, goods: &Goods) -> Resu
 fn hasty() -> Schedule {
     let mut schedule = Schedule::default();
     schedule.operation_lease = Duration::from_millis(1500);
+    schedule.work_lease = Duration::from_millis(1500);
     schedule.longest_wait = Duration::from_secs(2);
     schedule.late_questions = [1, 2, 4, 8].map(Duration::from_secs);
     schedule.pace = Some(Poll { first: Duration::from_millis(300), every: Duration::from_millis(300) });

@@ -34,6 +34,9 @@ pub struct Schedule {
     pub give_up_after: Duration,
     /// How long a write may take before a restart takes it for lost.
     pub operation_lease: Duration,
+    /// How long a process may work on an event or a question before another takes it over. A handler that works
+    /// longer may be called twice.
+    pub work_lease: Duration,
     /// Another pace of questions than the provider's own: for sandboxes only.
     pub pace: Option<Poll>,
 }
@@ -57,6 +60,7 @@ impl Default for Schedule {
             unresolved_after: Duration::from_secs(HOUR),
             give_up_after: Duration::from_secs(7 * 24 * HOUR),
             operation_lease: Duration::from_secs(2 * MINUTE),
+            work_lease: Duration::from_secs(MINUTE),
             pace: None,
         }
     }

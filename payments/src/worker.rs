@@ -18,8 +18,6 @@ use crate::transition::Fact;
 const ASKED_AT_ONCE: u32 = 16;
 /// Events claimed at once.
 const EVENTS_AT_ONCE: u32 = 32;
-/// How long a claim lasts: past it, the work of a dead process is taken over.
-const LEASE: Duration = Duration::from_mins(1);
 /// The longest sleep, so that what other processes commit is seen.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// After this many failures an event is parked for a person.
@@ -61,8 +59,9 @@ impl Payments {
     pub async fn work_once(&self) -> Result<Duration> {
         let inner = &self.0;
         let now = inner.clock.now();
-        let events = inner.store.take_events(now, now.after(LEASE), EVENTS_AT_ONCE).await?;
-        let due = inner.store.take_due(now, now.after(LEASE), ASKED_AT_ONCE).await?;
+        let lease = now.after(inner.schedule.work_lease);
+        let events = inner.store.take_events(now, lease, EVENTS_AT_ONCE).await?;
+        let due = inner.store.take_due(now, lease, ASKED_AT_ONCE).await?;
         let busy = !events.is_empty() || !due.is_empty();
         let asking = join_all(due.iter().map(|payment| inner.attend(payment)));
         let telling = join_all(events.iter().map(|event| inner.deliver_event(event)));

@@ -230,9 +230,25 @@ impl Shop {
 
     /// Buys; as [`Shop::post`].
     pub async fn buy(&self, order: &str, way: &str, card: Option<&str>) -> Option<(u16, String)> {
-        let mut form = vec![("order", order), ("product", "tea"), ("way", way)];
-        form.extend(card.map(|card| ("card", card)));
-        self.post("buy", &form).await
+        self.buying(order, way, card).await
+    }
+
+    /// Buys, in a future of its own that the shop may die over.
+    pub fn buying(
+        &self,
+        order: &str,
+        way: &str,
+        card: Option<&str>,
+    ) -> impl Future<Output = Option<(u16, String)>> + Send + use<> {
+        let mut form = vec![("order", order.to_owned()), ("product", "tea".into()), ("way", way.to_owned())];
+        form.extend(card.map(|card| ("card", card.to_owned())));
+        let request = self.http.post(format!("{}buy", self.url())).form(&form);
+        async move {
+            let answer = request.send().await.ok()?;
+            let location =
+                answer.headers().get("location").and_then(|value| value.to_str().ok()).unwrap_or_default();
+            Some((answer.status().as_u16(), location.to_owned()))
+        }
     }
 
     /// A page as text.
