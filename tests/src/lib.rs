@@ -1,5 +1,7 @@
 //! What whole-system tests share: the shop and the sandbox as processes of their own, and the bank's books.
 
+pub mod browser;
+
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
