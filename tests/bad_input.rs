@@ -76,7 +76,7 @@ impl Street {
         let log = self.sandbox.get("requests").await;
         let log = log.as_array().cloned().unwrap_or_default();
         log.iter()
-            .filter(|entry| entry["path"] == "/api/inquiry" && entry.to_string().contains(reference))
+            .filter(|entry| entry["target"] == "/api/inquiry" && entry["reference"] == reference)
             .count()
     }
 }

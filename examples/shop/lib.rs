@@ -112,6 +112,7 @@ async fn run(options: &Options) -> Result<()> {
     let web = Web::new(payments.clone(), WebSettings::default().shop("Хоёр зүйл"));
     let app = pages::router(payments.clone(), goods).nest("/tulbur", tulbur::axum::router(web.clone()));
 
+    let asked_to_stop = stop_signal()?;
     announce(&home, &bank);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let background = {
@@ -122,7 +123,7 @@ async fn run(options: &Options) -> Result<()> {
     };
     axum::serve(listener, app)
         .with_graceful_shutdown(async move {
-            stop_signal().await;
+            asked_to_stop.await;
             web.end_streams();
         })
         .await?;
@@ -198,13 +199,14 @@ fn announce(home: &Url, bank: &Bank) {
     println!("Test cards stand on the bank's page. Ctrl-C stops; what was opened goes on at the next start.");
 }
 
-async fn stop_signal() {
-    let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-    let Ok(mut terminate) = terminate else {
-        return drop(tokio::signal::ctrl_c().await);
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+/// Resolves when the process is asked to stop. It listens from the moment this returns.
+fn stop_signal() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
