@@ -85,8 +85,13 @@ fn needed<'a>(name: &'static str, text: Option<Cow<'a, str>>) -> Result<Cow<'a, 
 
 /// The bank's words, at a length that fits a database and a page.
 fn words(text: Option<Cow<'_, str>>) -> Option<String> {
-    let short = |text: Cow<'_, str>| text.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
-    filled(text).map(|text| without_numbers(&short(text)))
+    let text = filled(text)?;
+    // Nearly every text passes as it is, and a push is read often.
+    let fits = text.len() <= 200 && !text.chars().any(char::is_control);
+    let short =
+        if fits { text.into_owned() } else { text.chars().filter(|c| !c.is_control()).take(200).collect() };
+    let longest_run = short.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max().unwrap_or(0);
+    Some(if longest_run < 13 { short } else { without_numbers(&short) })
 }
 
 /// A text without what may be a card's number or token: words are for people, and people need neither.

@@ -1,5 +1,6 @@
 //! The provider against a scripted bank: what is sent, what is made of every answer, and what is never said.
 
+mod book;
 mod common;
 mod deliveries;
 mod outcomes;
