@@ -3,6 +3,7 @@
 //! The intent is committed first. What follows runs in a task of its own, so that a caller who goes away stops
 //! nothing half way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use tulbur_core::{
 
 use crate::error::{Error, Result, StoreError};
 use crate::event::{HistoryEntry, Source};
-use crate::payments::{Inner, Payments, secret_hash};
+use crate::payments::{Flight, Inner, Payments, secret_hash};
 use crate::probe::Point;
 use crate::record::{
     CardId, CustomerRef, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord, Purpose, Status,
@@ -296,10 +297,14 @@ impl Payments {
         };
         let flow = flow_name(info.invoice_flow(request.way), &request.account)?;
         let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
-        match inner.reserve(intent, reference, &secret, request.merchant_ref.is_some()).await? {
-            Reserved::New(record) => self.execute(record, Write::Invoice(invoice)).await,
-            Reserved::Live(record) => self.wait_for_answer(record).await,
-        }
+        self.start(Begin {
+            intent,
+            reference,
+            secret,
+            own_reference: request.merchant_ref.is_some(),
+            write: Write::Invoice(invoice),
+        })
+        .await
     }
 
     /// Charges a saved card for an order, and returns how the payment then stands.
@@ -347,10 +352,8 @@ impl Payments {
         };
         let flow = flow_name(provider.info().flow_of(&FlowStart::Charge), &account)?;
         let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
-        match inner.reserve(intent, reference, &secret, false).await? {
-            Reserved::New(record) => self.execute(record, Write::Charge(charge)).await,
-            Reserved::Live(record) => self.wait_for_answer(record).await,
-        }
+        self.start(Begin { intent, reference, secret, own_reference: false, write: Write::Charge(charge) })
+            .await
     }
 
     /// Opens a page on which a customer saves a card.
@@ -384,9 +387,8 @@ impl Payments {
             None,
             flow_name(provider.info().flow_of(&FlowStart::CardSetup), &request.account)?,
         );
-        match inner.reserve(intent, reference, &secret, false).await? {
-            Reserved::New(record) | Reserved::Live(record) => self.execute(record, Write::Setup(setup)).await,
-        }
+        self.start(Begin { intent, reference, secret, own_reference: false, write: Write::Setup(setup) })
+            .await
     }
 
     /// Gives a payment or card set-up up.
@@ -426,14 +428,18 @@ impl Payments {
         .await
     }
 
-    /// Runs the write of a new record in a task of its own, and waits for it.
-    async fn execute(&self, record: PaymentRecord, write: Write) -> Result<PaymentRecord> {
+    /// Commits the intent and performs its write, in a task of its own.
+    async fn start(&self, begin: Begin) -> Result<PaymentRecord> {
         let this = self.clone();
         in_its_own_task(async move {
-            this.0.start_flight(&record.id);
-            let result = this.0.perform(&record, write).await;
-            this.0.end_flight(&record.id);
-            result
+            match this.0.reserve(&begin).await? {
+                Reserved::New(record, flight) => {
+                    let result = this.0.perform(&record, begin.write).await;
+                    drop(flight);
+                    result
+                }
+                Reserved::Live(record) => this.wait_for_answer(record).await,
+            }
         })
         .await
     }
@@ -479,8 +485,18 @@ fn flow_name(flow: Option<&FlowInfo>, account: &AccountName) -> Result<Flow> {
     flow.map(|info| info.flow.clone()).ok_or_else(|| unsupported(account, "way"))
 }
 
+/// All that opening needs, once it is known to be valid.
+struct Begin {
+    intent: Intent,
+    reference: PaymentRef,
+    secret: PageSecret,
+    /// Whether the application chose the reference.
+    own_reference: bool,
+    write: Write,
+}
+
 enum Reserved {
-    New(PaymentRecord),
+    New(PaymentRecord, Flight),
     Live(PaymentRecord),
 }
 
@@ -505,25 +521,20 @@ impl Inner {
     }
 
     /// Commits the intent, or finds the payment that is open already.
-    async fn reserve(
-        &self,
-        intent: Intent,
-        reference: PaymentRef,
-        secret: &PageSecret,
-        own_reference: bool,
-    ) -> Result<Reserved> {
+    async fn reserve(self: &Arc<Self>, begin: &Begin) -> Result<Reserved> {
         const TRIES: usize = 20;
+        let Begin { intent, reference, secret, own_reference, .. } = begin;
         for _ in 0..TRIES {
             let order = match &intent.purpose {
                 Purpose::Payment { order, .. } => self.store.order(order).await?,
                 Purpose::CardSetup { .. } => None,
             };
             if let Some(live) =
-                order.as_ref().map(|order| live_or_refused(order, &intent)).transpose()?.flatten()
+                order.as_ref().map(|order| live_or_refused(order, intent)).transpose()?.flatten()
             {
                 return Ok(Reserved::Live(live.clone()));
             }
-            if own_reference
+            if *own_reference
                 && self
                     .store
                     .payment(Find::MerchantRef(&intent.account, &reference.merchant_ref))
@@ -537,7 +548,9 @@ impl Inner {
                 .into());
             }
             let now = self.clock.now();
-            let record = self.new_record(&intent, reference.clone(), secret);
+            let record = self.new_record(intent, reference.clone(), secret);
+            // Before the commit: whoever finds the record then sees that its answer is waited for.
+            let flight = Flight::start(self, &record.id);
             let mut changes = Changes::default();
             if let Purpose::Payment { order: name, amount, .. } = &intent.purpose {
                 // An order that exists is written unchanged: its version keeps two openings apart.
@@ -574,7 +587,7 @@ impl Inner {
             match self.commit(changes).await {
                 Ok(()) => {
                     metrics::counter!("tulbur_payments_opened_total").increment(1);
-                    return Ok(Reserved::New(PaymentRecord { version: 1, ..record }));
+                    return Ok(Reserved::New(PaymentRecord { version: 1, ..record }, flight));
                 }
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,
                 Err(error) => return Err(error.into()),

@@ -290,6 +290,14 @@ impl Payments {
         }
     }
 
+    /// The newest deliveries, newest first: what became of each, and how often it came. What they said is sealed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn inbox(&self, limit: u32) -> Result<Vec<(InboxEntry, u32)>> {
+        Ok(self.0.store.inbox(limit).await?)
+    }
+
     /// A customer's saved cards, newest first.
     ///
     /// # Errors
@@ -431,14 +439,6 @@ impl Inner {
         Ok(())
     }
 
-    pub(crate) fn start_flight(&self, id: &PaymentId) {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
-    }
-
-    pub(crate) fn end_flight(&self, id: &PaymentId) {
-        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-    }
-
     pub(crate) fn is_in_flight(&self, id: &PaymentId) -> bool {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
@@ -446,5 +446,21 @@ impl Inner {
     /// Waits for this long, by the injected clock.
     pub(crate) async fn sleep(&self, duration: Duration) {
         self.clock.sleep(duration).await;
+    }
+}
+
+/// A write that this process is waiting for, as long as this lives.
+pub(crate) struct Flight(Arc<Inner>, PaymentId);
+
+impl Flight {
+    pub(crate) fn start(inner: &Arc<Inner>, id: &PaymentId) -> Self {
+        inner.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        Self(Arc::clone(inner), id.clone())
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.0.in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
     }
 }

@@ -229,8 +229,12 @@ fn next_question(
     }
     if payment.status.is_failed() {
         let late = schedule.late_questions.get(payment.asked as usize);
-        let by_us = payment.ended_by == Some(EndedBy::Us) && payment.operation != OperationState::Refused;
-        return late.filter(|_| by_us).map(|wait| payment.changed_at.after(*wait).max(now.after(poll.every)));
+        // A payer may try another card on a page that has refused one; what was charged and refused is over.
+        let watched = payment.operation != OperationState::Refused
+            && (payment.ended_by == Some(EndedBy::Us) || flow.effect == FlowEffect::Inert);
+        return late
+            .filter(|_| watched)
+            .map(|wait| payment.changed_at.after(*wait).max(now.after(poll.every)));
     }
     if payment.operation == OperationState::Unknown {
         let age = now.since(payment.created_at);
@@ -432,9 +436,16 @@ impl<'a> Step<'a> {
     }
 
     fn ask_failed(&mut self, why: &str, kind: ErrorKind) {
+        self.touched = true;
+        if self.payment.status.is_failed() {
+            // A late question that was not answered was not asked.
+            let schedule = self.situation.schedule;
+            let goes_on = self.now().since(self.payment.changed_at) < schedule.give_up_after;
+            self.payment.ask_at = goes_on.then(|| self.now().after(schedule.longest_wait));
+            return;
+        }
         self.payment.asked = self.payment.asked.saturating_add(1);
         self.payment.ask_at = self.next();
-        self.touched = true;
         // One line when it begins; the rest is the same line again and again.
         if self.payment.asked == 1 {
             self.write(Source::Query, &format!("could not be asked ({kind}): {why}"));
@@ -641,14 +652,15 @@ impl<'a> Step<'a> {
         if self.payment.status.is_open() {
             self.end(proven.status, EndedBy::Provider);
             self.write(proven.source, &format!("the provider says {}", proven.status));
-        } else if self.payment.ended_by == Some(EndedBy::Us) {
+            return;
+        }
+        self.payment.asked = self.payment.asked.saturating_add(1);
+        self.payment.ask_at = self.next();
+        self.touched = true;
+        if self.payment.ended_by == Some(EndedBy::Us) {
             // It had ended here already and the application was told; now the provider agrees.
             self.payment.ended_by = Some(EndedBy::Provider);
-            self.payment.ask_at = None;
-            self.write(
-                proven.source,
-                &format!("the provider says {}; it is watched no longer", proven.status),
-            );
+            self.write(proven.source, &format!("the provider says {} too", proven.status));
         }
     }
 

@@ -190,7 +190,12 @@ async fn run(steps: Vec<(Step, usize)>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: std::env::var("TULBUR_MODEL_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(96),
+        max_shrink_iters: 200,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
     #[test]
     fn an_order_is_paid_once_whatever_happens(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

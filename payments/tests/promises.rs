@@ -57,7 +57,9 @@ async fn the_same_order_opened_again_is_the_same_payment() {
         shop.payments.open(shop.request("1", 1500)),
         shop.payments.open(shop.request("1", 1500))
     );
-    assert_eq!(one.unwrap().id, two.unwrap().id);
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.id, two.id);
+    assert_eq!((one.next.len(), two.next.len()), (1, 1), "both can go on");
     assert_eq!(shop.bank.lock().unwrap().creates, 1);
     let dearer = shop.payments.open(shop.request("1", 1600)).await.unwrap_err();
     assert!(matches!(&dearer, Error::Conflict { reason, .. } if reason.contains("1500.00 MNT")), "{dearer}");
@@ -212,9 +214,12 @@ async fn what_is_not_genuine_changes_nothing_and_is_bounded() {
         assert_eq!(reply.status, 400, "byte {byte}");
     }
     for _ in 0..150 {
-        shop.notify("nonsense").await;
+        shop.notify(&"nonsense ".repeat(5000)).await;
     }
-    assert_eq!(shop.notify("a").await.status, 400);
+    let kept = shop.payments.inbox(10_000).await.unwrap();
+    assert_eq!(kept.len(), 200, "as many as are kept, of {} and more", good.len() + 150);
+    assert!(kept.iter().all(|(entry, _)| entry.verdict == tulbur_payments::store::Verdict::Refused));
+    assert!(kept.iter().all(|(entry, _)| entry.sealed.len() < 10_000), "and not whole");
     shop.work().await;
     assert_eq!(shop.payments.payment(&payment.id).await.unwrap().status, Status::Pending);
     assert_eq!(shop.bank.lock().unwrap().queries, 0);
@@ -540,4 +545,24 @@ async fn nothing_secret_is_in_the_database_or_printed() {
         assert!(!printed.contains(&secret), "printed: {secret}");
         assert!(!files.windows(secret.len()).any(|w| w == secret.as_bytes()), "in the database: {secret}");
     }
+}
+
+#[tokio::test]
+async fn a_page_that_refused_a_card_is_watched_in_case_it_takes_another() {
+    let shop = Shop::open().await;
+    let payment = shop.payments.open(shop.request("1", 1500)).await.unwrap();
+    shop.entry(&reference(&payment), |entry| entry.status = PaymentStatus::Declined);
+    shop.notify(&Shop::body(&reference(&payment), "300", "1500.00")).await;
+    shop.settle().await;
+    // The bank cannot be asked when the first late question is due; that must not use it up.
+    shop.bank.lock().unwrap().down = true;
+    shop.clock.advance(Duration::from_mins(11));
+    shop.work().await;
+    shop.bank.lock().unwrap().down = false;
+    shop.pay(&reference(&payment));
+    shop.work_for_days().await;
+    assert_eq!(shop.kinds("1").await, ["declined", "paid"]);
+    let asked = shop.bank.lock().unwrap().queries;
+    shop.work_for_days().await;
+    assert_eq!(shop.bank.lock().unwrap().queries, asked, "and then it is left alone");
 }
