@@ -10,8 +10,9 @@ use tulbur_core::{
 
 use crate::error::Result;
 use crate::payments::{Inner, Payments};
+use crate::proven::Proven;
 use crate::record::{Card, CardId, CardRecord, PaymentId, PaymentRecord, Purpose};
-use crate::transition::{Fact, Proven};
+use crate::transition::Fact;
 
 /// When one payment was last asked about, and how often somebody unproven made us ask.
 #[derive(Debug, Default)]

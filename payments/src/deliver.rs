@@ -12,9 +12,10 @@ use crate::error::{Error, Result};
 use crate::event::{AttentionItem, AttentionKind, Event, EventKind, Source};
 use crate::payments::{Inner, Payments};
 use crate::probe::Point;
+use crate::proven::Proven;
 use crate::record::{EventId, PageSecret, PaymentId, PaymentRecord};
 use crate::store::{Changes, Find, InboxEntry, Verdict};
-use crate::transition::{Fact, Proven};
+use crate::transition::Fact;
 
 /// How the address of a notification names its account.
 #[derive(Debug, Clone, Copy)]

@@ -19,7 +19,10 @@ mod event;
 mod open;
 mod payments;
 mod probe;
+mod proven;
 mod record;
+mod request;
+mod schedule;
 mod seal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -34,15 +37,15 @@ pub use event::{
     AttentionItem, AttentionKind, Event, EventHandler, EventKind, HandlerError, History, HistoryEntry,
     Source, Timing,
 };
-pub use open::{ChargeCard, OpenCardSetup, OpenPayment};
 pub use payments::{Payments, PaymentsBuilder};
 pub use probe::{Point, Probe};
 pub use record::{
     Card, CardId, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord,
     Purpose, Status,
 };
+pub use request::{ChargeCard, OpenCardSetup, OpenPayment};
+pub use schedule::Schedule;
 pub use seal::SealingKeys;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::Store;
-pub use transition::Schedule;

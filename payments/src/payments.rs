@@ -17,9 +17,10 @@ use crate::error::{Error, Result, StoreError};
 use crate::event::{AttentionItem, Event, EventHandler, History};
 use crate::probe::{Point, Probe};
 use crate::record::{Card, CustomerRef, Order, PageSecret, PaymentId, PaymentRecord};
+use crate::schedule::Schedule;
 use crate::seal::SealingKeys;
 use crate::store::{Changes, Find, InboxEntry, Store};
-use crate::transition::{Fact, Schedule, Situation, transition};
+use crate::transition::{Fact, Situation, transition};
 
 /// Durable payments. Cheap to clone; all clones are one.
 #[derive(Clone)]

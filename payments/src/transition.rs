@@ -4,137 +4,16 @@
 //! application) makes a [`Fact`] of it and comes here. It is pure: what it returns is committed whole by the store,
 //! on the versions that were read, or decided anew.
 
-use std::time::Duration;
-
 use tulbur_core::{
-    CardInfo, Charge, ErrorKind, FlowEffect, FlowInfo, IpnEvent, IpnFacts, Money, NextAction, NotFound,
-    OperationState, Outcome, Payment, PaymentRef, Poll, QueryBy, Timestamp, Verified,
+    ErrorKind, FlowEffect, FlowInfo, NextAction, NotFound, OperationState, Outcome, PaymentRef, QueryBy,
+    Timestamp,
 };
-use tulbur_core::{CardSetupAnswer, CardSetupState};
 
 use crate::event::{AttentionItem, AttentionKind, Event, EventKind, HistoryEntry, Source, Timing};
+use crate::proven::Proven;
 use crate::record::{CardRecord, EndedBy, EventId, OrderRecord, PaymentRecord, Purpose, Status};
+use crate::schedule::{Schedule, next_question};
 use crate::store::Changes;
-
-/// How long things are waited for. The defaults suit a shop; tests shorten them.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub struct Schedule {
-    /// A payer's time where the provider names none.
-    pub lifetime: Duration,
-    /// How long after a payer's time the last question is asked before a payment expires by itself.
-    pub margin: Duration,
-    /// The longest wait between two questions about an open payment.
-    pub longest_wait: Duration,
-    /// When, after a payment was ended by us, the provider is asked whether it was paid all the same.
-    pub late_questions: [Duration; 4],
-    /// How long a write may stay unknown before a person is told.
-    pub unresolved_after: Duration,
-    /// How long an unknown write is asked about at all.
-    pub give_up_after: Duration,
-    /// How long a write may take before a restart takes it for lost.
-    pub operation_lease: Duration,
-    /// How long a process may work on an event or a question before another takes it over. A handler that works
-    /// longer may be called twice.
-    pub work_lease: Duration,
-    /// Another pace of questions than the provider's own: for sandboxes only.
-    pub pace: Option<Poll>,
-}
-
-impl Schedule {
-    /// How often this flow is asked about.
-    pub(crate) fn poll(&self, flow: &FlowInfo) -> Poll {
-        self.pace.unwrap_or(flow.poll)
-    }
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        const MINUTE: u64 = 60;
-        const HOUR: u64 = 60 * MINUTE;
-        Self {
-            lifetime: Duration::from_secs(24 * HOUR),
-            margin: Duration::from_secs(5 * MINUTE),
-            longest_wait: Duration::from_secs(5 * MINUTE),
-            late_questions: [10 * MINUTE, HOUR, 6 * HOUR, 24 * HOUR].map(Duration::from_secs),
-            unresolved_after: Duration::from_secs(HOUR),
-            give_up_after: Duration::from_secs(7 * 24 * HOUR),
-            operation_lease: Duration::from_secs(2 * MINUTE),
-            work_lease: Duration::from_secs(MINUTE),
-            pace: None,
-        }
-    }
-}
-
-/// Something that the provider has proven. It can only be made from a [`Verified`].
-#[derive(Debug, Clone)]
-pub(crate) struct Proven {
-    source: Source,
-    status: Status,
-    amount: Option<Money>,
-    reference: Option<PaymentRef>,
-    code: Option<String>,
-    text: Option<String>,
-    card: CardInfo,
-    next: Vec<NextAction>,
-}
-
-impl Proven {
-    pub(crate) fn by_query(payment: Verified<Payment>) -> Self {
-        Self::of_payment(Source::Query, payment.into_inner(), Vec::new())
-    }
-
-    pub(crate) fn by_charge(charge: Verified<Charge>) -> Self {
-        let charge = charge.into_inner();
-        Self::of_payment(Source::Answer, charge.payment, charge.next)
-    }
-
-    fn of_payment(source: Source, payment: Payment, next: Vec<NextAction>) -> Self {
-        Self {
-            source,
-            status: payment.status.into(),
-            amount: payment.amount,
-            reference: Some(payment.reference),
-            code: payment.code,
-            text: payment.text,
-            card: payment.card,
-            next,
-        }
-    }
-
-    pub(crate) fn by_setup_query(answer: Verified<CardSetupAnswer>) -> Self {
-        let answer = answer.into_inner();
-        let (status, card) = match answer.state {
-            CardSetupState::Pending => (Status::Pending, CardInfo::default()),
-            CardSetupState::Saved(saved) => (Status::Saved, saved.card),
-            CardSetupState::Declined => (Status::Declined, CardInfo::default()),
-        };
-        Self {
-            source: Source::Query,
-            status,
-            amount: None,
-            reference: Some(answer.reference),
-            code: answer.code,
-            text: answer.text,
-            card,
-            next: Vec::new(),
-        }
-    }
-
-    pub(crate) fn by_notification(facts: Verified<IpnFacts>, event: &IpnEvent) -> Self {
-        let facts = facts.into_inner();
-        Self {
-            source: Source::Notification,
-            status: facts.status.into(),
-            amount: Some(facts.amount),
-            reference: None,
-            code: event.code.clone(),
-            text: event.text.clone(),
-            card: event.card.clone(),
-            next: Vec::new(),
-        }
-    }
-}
 
 /// Something that was learnt.
 #[derive(Debug, Clone)]
@@ -203,46 +82,6 @@ pub(crate) fn transition(situation: &Situation<'_>, fact: Fact) -> Changes {
         }
     }
     step.finish()
-}
-
-/// When to ask next, given how often it was asked since the last change.
-fn next_question(
-    payment: &PaymentRecord,
-    flow: &FlowInfo,
-    schedule: &Schedule,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    if flow.query_by == QueryBy::Nothing {
-        // Nothing can be asked; an open payment is looked at once, when its time is over.
-        return payment
-            .status
-            .is_open()
-            .then(|| payment.expires_at.unwrap_or(now).after(schedule.margin).max(now));
-    }
-    let poll = schedule.poll(flow);
-    let wait = || {
-        let doubled = poll.every.saturating_mul(1 << payment.asked.min(10));
-        doubled.min(schedule.longest_wait).max(poll.every)
-    };
-    if payment.status.is_success() {
-        return (!payment.confirmed && payment.asked < 12).then(|| now.after(wait()));
-    }
-    if payment.status.is_failed() {
-        let late = schedule.late_questions.get(payment.asked as usize);
-        // A payer may try another card on a page that has refused one; what was charged and refused is over.
-        let watched = payment.operation != OperationState::Refused
-            && (payment.ended_by == Some(EndedBy::Us) || flow.effect == FlowEffect::Inert);
-        return late
-            .filter(|_| watched)
-            .map(|wait| payment.changed_at.after(*wait).max(now.after(poll.every)));
-    }
-    if payment.operation == OperationState::Unknown {
-        let age = now.since(payment.created_at);
-        return (age < schedule.give_up_after).then(|| now.after(wait()));
-    }
-    let last = payment.expires_at.map(|end| end.after(schedule.margin));
-    let next = if payment.asked == 0 { now.after(poll.first) } else { now.after(wait()) };
-    Some(last.filter(|last| *last > now).map_or(next, |last| next.min(last)))
 }
 
 struct Step<'a> {

@@ -1,0 +1,79 @@
+//! What a provider has proven, in the form in which it moves a payment.
+
+use tulbur_core::{
+    CardInfo, CardSetupAnswer, CardSetupState, Charge, IpnEvent, IpnFacts, Money, NextAction, Payment,
+    PaymentRef, Verified,
+};
+
+use crate::event::Source;
+use crate::record::Status;
+
+/// Something that the provider has proven. It can only be made from a [`Verified`].
+#[derive(Debug, Clone)]
+pub(crate) struct Proven {
+    pub(crate) source: Source,
+    pub(crate) status: Status,
+    pub(crate) amount: Option<Money>,
+    pub(crate) reference: Option<PaymentRef>,
+    pub(crate) code: Option<String>,
+    pub(crate) text: Option<String>,
+    pub(crate) card: CardInfo,
+    pub(crate) next: Vec<NextAction>,
+}
+
+impl Proven {
+    pub(crate) fn by_query(payment: Verified<Payment>) -> Self {
+        Self::of_payment(Source::Query, payment.into_inner(), Vec::new())
+    }
+
+    pub(crate) fn by_charge(charge: Verified<Charge>) -> Self {
+        let charge = charge.into_inner();
+        Self::of_payment(Source::Answer, charge.payment, charge.next)
+    }
+
+    fn of_payment(source: Source, payment: Payment, next: Vec<NextAction>) -> Self {
+        Self {
+            source,
+            status: payment.status.into(),
+            amount: payment.amount,
+            reference: Some(payment.reference),
+            code: payment.code,
+            text: payment.text,
+            card: payment.card,
+            next,
+        }
+    }
+
+    pub(crate) fn by_setup_query(answer: Verified<CardSetupAnswer>) -> Self {
+        let answer = answer.into_inner();
+        let (status, card) = match answer.state {
+            CardSetupState::Pending => (Status::Pending, CardInfo::default()),
+            CardSetupState::Saved(saved) => (Status::Saved, saved.card),
+            CardSetupState::Declined => (Status::Declined, CardInfo::default()),
+        };
+        Self {
+            source: Source::Query,
+            status,
+            amount: None,
+            reference: Some(answer.reference),
+            code: answer.code,
+            text: answer.text,
+            card,
+            next: Vec::new(),
+        }
+    }
+
+    pub(crate) fn by_notification(facts: Verified<IpnFacts>, event: &IpnEvent) -> Self {
+        let facts = facts.into_inner();
+        Self {
+            source: Source::Notification,
+            status: facts.status.into(),
+            amount: Some(facts.amount),
+            reference: None,
+            code: event.code.clone(),
+            text: event.text.clone(),
+            card: event.card.clone(),
+            next: Vec::new(),
+        }
+    }
+}
