@@ -187,13 +187,14 @@ mod tests {
     #[test]
     fn bad_settings_are_named() {
         let url = |text| Url::parse(text).unwrap();
-        let cases: [(GolomtEcommerceConfig, &str); 15] = [
+        let cases: [(GolomtEcommerceConfig, &str); 16] = [
             (GolomtEcommerceConfig { token: "".into(), ..config() }, "token"),
             (GolomtEcommerceConfig { token: "planted\n".into(), ..config() }, "token"),
             (GolomtEcommerceConfig { token: "pla nted".into(), ..config() }, "token"),
             (GolomtEcommerceConfig { token: "төлбөр".into(), ..config() }, "token"),
             (GolomtEcommerceConfig { secret: "".into(), ..config() }, "secret"),
             (GolomtEcommerceConfig { secret: " planted".into(), ..config() }, "secret"),
+            (GolomtEcommerceConfig { secret: "planted\n".into(), ..config() }, "secret"),
             (
                 GolomtEcommerceConfig { verification_secrets: vec!["".into()], ..config() },
                 "verification_secrets",

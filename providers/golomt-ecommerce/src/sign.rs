@@ -306,6 +306,7 @@ mod tests {
             (message(Some("000"), "1500.001", None), "amount"),
             (message(Some("000"), "1500.", None), "amount"),
             (message(Some("000"), "1e3", None), "amount"),
+            (message(Some("000"), "1500.0000000000000000", None), "amount"),
             (message(Some("000"), "100000000000000000000", None), "amount"),
             (message(Some("000"), "1500.002", Some(&CARD[1..])), "amount"),
             (message(Some("000"), "1500.0", Some("0")), "token"),

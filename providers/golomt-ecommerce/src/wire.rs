@@ -306,6 +306,9 @@ mod tests {
             "x ".repeat(10_000)
         );
         let answer = ResultDocument::read(body.as_bytes()).unwrap();
+        let said =
+            ResultDocument::read(br#"{"transactionId":"t","errorDesc":"card 4987381234563883"}"#).unwrap();
+        assert_eq!(said.text.as_deref(), Some("card [hidden]"));
         assert_eq!(answer.card.masked_number.as_deref(), Some("498738******3883"));
         assert_eq!(answer.card.bank.as_deref(), Some("ab"));
         assert_eq!(answer.text.unwrap().len(), 200);

@@ -231,6 +231,8 @@ async fn a_card_is_saved_and_read_back() {
 
     for (answer, saved) in [
         (token_answer(None, None), Some(CardSetupState::Pending)),
+        // Not explicit: a token, but no result.
+        (token_answer(None, Some(CARD)), Some(CardSetupState::Pending)),
         (token_answer(Some("300"), None), Some(CardSetupState::Declined)),
         (token_answer(Some("000"), Some(CARD)), None),
     ] {
@@ -276,6 +278,22 @@ async fn the_settlement_list_page_by_page() {
         );
     }
     assert_eq!(sent.len(), 2);
+}
+
+/// A list that never calls a page its last, and counts more pages than it has.
+#[tokio::test]
+async fn a_settlement_list_that_never_ends_ends_at_its_first_empty_page() {
+    let (bank, script) = bank();
+    let page = settlement_answer(false).replace("\"totalPages\":2", "\"totalPages\":999");
+    let start = page.find("[{").unwrap();
+    let end = page.find("}],").unwrap();
+    let empty = format!("{}[{}", &page[..start], &page[end + 1..]);
+    script.then(http(200, page)).then(http(200, empty));
+    let mut pages = bank.settlement_pages(settlement_query());
+    assert_eq!(pages.next().await.unwrap().unwrap().settlements.len(), 1);
+    assert_eq!(pages.next().await.unwrap().unwrap().settlements.len(), 0);
+    assert_eq!(pages.next().await.unwrap(), None);
+    assert_eq!(script.sent().len(), 2);
 }
 
 #[tokio::test]

@@ -56,6 +56,17 @@ async fn errors_are_silent_even_if_the_bank_is_not() {
     }
 }
 
+/// A token of an unusual shape is not recognised as one; that it was sent is enough to hide it.
+#[tokio::test]
+async fn a_card_token_that_the_bank_repeats_is_hidden_whatever_its_shape() {
+    let (bank, script) = bank();
+    let mut request = charge_request();
+    request.token = tulbur_core::CardToken::new("planted-card");
+    script.then(http(400, error_json(400, "Validation", "no card planted-card here")));
+    let error = bank.charges().unwrap().charge(&request).await.unwrap_err();
+    assert_eq!(error.text(), Some("no card [hidden] here"));
+}
+
 #[tokio::test]
 async fn debug_output_is_silent() {
     let (bank, script) = bank();
