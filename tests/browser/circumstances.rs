@@ -105,11 +105,12 @@ async fn it_works_without_scripts() {
 async fn time_runs_out_on_the_banks_page() {
     scenario("time runs out on the bank's page", async |world| {
         let browser = &world.browser;
-        world.switch(json!({ "page-seconds": "4" })).await;
+        world.switch(json!({ "page-seconds": "6" })).await;
         let order = world.choose("card").await;
         world.at_bank("payment").await;
         let clock = browser.text("#clock").await;
         assert!(clock.starts_with("0:0"), "{clock}");
+        browser.until(&format!("document.querySelector('#clock')?.textContent < {clock:?}")).await;
         browser.until_there("#result[data-state='expired']").await;
         browser.look("bank-expired").await;
         // The bank gives no code for it, so nothing is known but that nobody has paid so far.

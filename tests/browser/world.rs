@@ -156,6 +156,7 @@ impl World {
     pub(crate) async fn goto_order(&self, order: &str) {
         self.browser.goto(&format!("{}orders/{order}", self.shop.url())).await;
         self.browser.until_there("#status").await;
+        self.browser.keep("order").await;
     }
 
     /// Waits until the bank's page is open, by a part of its address.
@@ -190,6 +191,7 @@ impl World {
                  document.querySelector('main')?.dataset.state?.startsWith({state:?})"
             ))
             .await;
+        self.browser.keep(state).await;
     }
 
     /// Leaves a mark in the page that a reload would wipe away.
@@ -216,6 +218,12 @@ impl World {
         })
         .await;
         assert_eq!(self.debits(order).await, debits, "{}", self.shop.order(order).await);
+    }
+
+    /// An order that was opened once at the bank, however often its form was sent.
+    pub(crate) async fn has_one_payment(&self, order: &str) {
+        let told = self.shop.order(order).await;
+        assert_eq!(told["payments"].as_array().map(Vec::len), Some(1), "{told}");
     }
 
     /// An order that nobody has paid, and the bank has debited nobody for.

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction};
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -78,6 +79,11 @@ pub fn say_aloud(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
+/// A driver's error without its own call stack.
+fn first_line(error: &CmdError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}
+
 /// What a page of the shop must never show.
 ///
 /// The secrets are searched as they are, in hexadecimal and in base64; a card token is known by its shape.
@@ -109,7 +115,6 @@ pub struct Browser {
     _profile: TempDir,
     /// Pages that were looked at: what they were called, their address, their source.
     seen: Mutex<Vec<Seen>>,
-    console: Mutex<Vec<String>>,
 }
 
 /// A page that was looked at.
@@ -129,12 +134,14 @@ impl Browser {
         let text = |path: &OsStr| path.to_str().expect("the path is text").to_owned();
         std::fs::create_dir_all(&screenshots).expect("the folder of screenshots can be made");
         let program = text(tools.chromedriver.as_os_str());
-        let mut driver = Process::start(&program, &["--port=0".to_owned()], log, "warn");
+        let profile = tempfile::tempdir().expect("a folder can be made");
+        // Chromium leaves things in the folder for temporary files, so it gets one that is removed.
+        let own_folder = format!("TMPDIR={}", profile.path().display());
+        let mut driver = Process::start("env", &[own_folder, program, "--port=0".to_owned()], log, "warn");
         let started = driver.line("ChromeDriver was started successfully on port").await;
         let port: String = started.chars().filter(char::is_ascii_digit).collect();
         let address = format!("http://127.0.0.1:{port}");
 
-        let profile = tempfile::tempdir().expect("a folder can be made");
         let mut arguments: Vec<String> = [
             "--headless=new",
             "--no-sandbox",
@@ -151,7 +158,7 @@ impl Browser {
         ]
         .map(str::to_owned)
         .to_vec();
-        arguments.push(format!("--user-data-dir={}", profile.path().display()));
+        arguments.push(format!("--user-data-dir={}", profile.path().join("profile").display()));
         let mut preferences = json!({ "intl.accept_languages": "en-US,en" });
         if !scripts {
             preferences["profile.managed_default_content_settings.javascript"] = json!(2);
@@ -177,7 +184,6 @@ impl Browser {
             screenshots,
             _profile: profile,
             seen: Mutex::default(),
-            console: Mutex::default(),
         }
     }
 
@@ -193,11 +199,6 @@ impl Browser {
         self.client.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
-    /// Goes to an address where perhaps nobody answers.
-    pub async fn try_goto(&self, url: &str) {
-        drop(self.client.goto(url).await);
-    }
-
     /// The button that goes back.
     pub async fn back(&self) {
         self.client.back().await.expect("the browser goes back");
@@ -210,7 +211,7 @@ impl Browser {
 
     /// The address of the page.
     pub async fn url(&self) -> String {
-        self.client.current_url().await.map_or_else(|error| error.to_string(), String::from)
+        self.client.current_url().await.map_or_else(|error| first_line(&error), String::from)
     }
 
     /// Runs a script in the page; it is the test's own eye and hand, and no part of what is tested.
@@ -233,9 +234,11 @@ impl Browser {
                 return answer.unwrap_or_default();
             }
             if began.elapsed() > PATIENCE {
+                let state = answer.map_or_else(|error| first_line(&error), |value| value.to_string());
                 let text = self.client.execute("return document.body.innerText", Vec::new()).await;
+                let text = text.map_or_else(|error| first_line(&error), |text| text.to_string());
                 panic!(
-                    "after {PATIENCE:?} at {}: `{expression}` is {answer:?}; the page says {text:?}",
+                    "after {PATIENCE:?} at {}: `{expression}` is {state}; the page says {text}",
                     self.url().await
                 );
             }
@@ -296,31 +299,19 @@ impl Browser {
         clicked.unwrap_or_else(|error| panic!("a double click on `{css}`: {error}"));
     }
 
-    /// Sends a form twice at the same time, each time into a window of its own, and waits until both have answered.
-    pub async fn submit_twice(&self, button: &str) {
-        let before = self.client.windows().await.expect("the browser has windows").len();
-        self.run(&format!(
-            "const button = document.querySelector({button:?});
-             for (const window of ['first', 'second']) {{
-               button.form.target = window;
-               button.form.requestSubmit(button);
-             }}"
-        ))
-        .await;
-        crate::eventually(PATIENCE, || async {
-            let now = self.client.windows().await.expect("the browser has windows").len();
-            (now == before + 2).then_some(()).ok_or_else(|| format!("{now} windows"))
-        })
-        .await;
-        let home = self.client.window().await.expect("the browser has a window");
-        for window in self.client.windows().await.expect("the browser has windows") {
-            if window != home {
-                self.client.switch_to_window(window).await.expect("the window is there");
-                self.until("location.href !== 'about:blank' && document.readyState === 'complete'").await;
-                self.client.close_window().await.expect("the window closes");
-            }
-        }
-        self.client.switch_to_window(home).await.expect("the first window is there");
+    /// Opens an address in a window of its own, which is then the one that is used.
+    pub async fn open_window(&self, url: &str) {
+        let opened = self.client.new_window(true).await.expect("the browser opens a window");
+        self.client.switch_to_window(opened.handle).await.expect("the window is there");
+        self.goto(url).await;
+    }
+
+    /// Closes the window that is used; the one before it is used again.
+    pub async fn close_window(&self) {
+        self.client.close_window().await.expect("the window closes");
+        let left = self.client.windows().await.expect("the browser has windows").pop();
+        let window = left.expect("it was not the last window");
+        self.client.switch_to_window(window).await.expect("the window is there");
     }
 
     /// Types into a field that is emptied first.
@@ -379,14 +370,12 @@ impl Browser {
         self.seen.lock().expect("nobody panics with it").clone()
     }
 
-    /// What the browser complained about since the start: broken scripts, refused resources, failed loads.
+    /// What the browser has complained about and was not asked for yet: broken scripts, refused resources, failed loads.
     pub async fn complaints(&self) -> Vec<String> {
         let entries = self.command("se/log", &json!({ "type": "browser" })).await;
         let entries = entries.as_array().cloned().unwrap_or_default();
         let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        let mut console = self.console.lock().expect("nobody panics with it");
-        console.extend(severe.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()));
-        console.clone()
+        severe.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// A command of the browser's own protocol.
