@@ -20,7 +20,7 @@ pub use tulbur_core::{
 };
 
 /// Durable payments, and their store on SQLite.
-#[cfg(any(feature = "sqlite", feature = "axum"))]
+#[cfg(any(feature = "sqlite", feature = "axum", feature = "actix"))]
 pub use tulbur_payments as payments;
 
 /// Golomt Bank's E-Commerce service.
@@ -32,12 +32,16 @@ pub use tulbur_golomt_ecommerce as golomt_ecommerce;
 pub use tulbur_reqwest as reqwest;
 
 /// The payers' pages and the routes that providers call, free of any web framework.
-#[cfg(feature = "axum")]
+#[cfg(any(feature = "axum", feature = "actix"))]
 pub use tulbur_web as web;
 
 /// Mounts [`web`] on axum.
 #[cfg(feature = "axum")]
 pub use tulbur_axum as axum;
+
+/// Mounts [`web`] on actix-web.
+#[cfg(feature = "actix")]
+pub use tulbur_actix as actix;
 
 /// The pages of the book that show code, so that it compiles.
 #[cfg(all(doctest, feature = "golomt-ecommerce", feature = "reqwest", feature = "axum", feature = "sqlite"))]
