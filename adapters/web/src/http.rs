@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use futures_util::Stream;
-use tulbur_core::Bytes;
+use tulbur_core::{Bytes, Reply};
 
 /// A request, free of any framework.
 ///
@@ -87,6 +87,16 @@ impl WebResponse {
 
     pub(crate) fn text(status: u16, text: impl Into<String>) -> Self {
         Self::new(status, "text/plain; charset=utf-8", text.into() + "\n")
+    }
+
+    /// What a provider is answered.
+    pub(crate) fn reply(reply: Reply) -> Self {
+        Self::new(reply.status, reply.content_type, reply.body)
+    }
+
+    pub(crate) fn method_not_allowed(methods: &[&str]) -> Self {
+        let allowed = methods.join(", ");
+        Self::text(405, format!("This address takes {allowed}.")).with("allow", allowed)
     }
 
     /// Sends the browser on with a GET, whatever it came with.

@@ -1,7 +1,8 @@
 //! What a payer sees of Tulbur, and the routes that providers call, free of any web framework.
 //!
 //! [`Web`] is given [`Payments`](tulbur_payments::Payments) and answers [`WebRequest`]s with [`WebResponse`]s. An
-//! adapter turns its framework's requests into these and back; `tulbur-axum` is one. Below the mount there are:
+//! adapter turns its framework's requests into these and back: `tulbur-axum` and `tulbur-actix`. Below the mount there
+//! are:
 //!
 //! | address | who calls | what it does |
 //! |---|---|---|
@@ -14,18 +15,24 @@
 //! | `/checkout/{secret}/cancel` | the page | gives it up |
 //! | `/assets/…` | the page | style and script; nothing is loaded from elsewhere |
 //!
+//! [`Verifier`] is for applications that keep their own payments and want only notifications checked.
+//!
 //! The book's page on the web has the rest: headers, languages, what each state shows.
 
 mod amount;
 mod assets;
+mod body;
 mod events;
 mod http;
 mod pages;
 mod route;
 mod texts;
+mod verifier;
 mod view;
 mod web;
 
 pub use amount::format_amount;
+pub use body::read_body;
 pub use http::{Body, BodyStream, WebRequest, WebResponse};
+pub use verifier::{VerifiedIpn, Verifier};
 pub use web::{Web, WebSettings};

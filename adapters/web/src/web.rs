@@ -126,8 +126,7 @@ impl Web {
         let Some(route) = Route::find(&request.path) else { return self.not_found(&request) };
         let methods = route.methods();
         if !methods.contains(&request.method.as_str()) {
-            let allowed = methods.join(", ");
-            return WebResponse::text(405, format!("This address takes {allowed}.")).with("allow", allowed);
+            return WebResponse::method_not_allowed(methods);
         }
         if request.body.len() > Self::BODY_LIMIT {
             return WebResponse::body_too_large();
@@ -144,7 +143,7 @@ impl Web {
 
     async fn notify(&self, target: NotifyTarget<'_>, request: &WebRequest) -> WebResponse {
         let reply = self.0.payments.notify(target, delivery(Channel::Notify, request)).await;
-        WebResponse::new(reply.status, reply.content_type, reply.body)
+        WebResponse::reply(reply)
     }
 
     async fn returned(&self, account: &str, secret: &str, request: &WebRequest) -> WebResponse {
@@ -353,7 +352,7 @@ impl Web {
     }
 }
 
-fn delivery(channel: Channel, request: &WebRequest) -> Delivery<'_> {
+pub(crate) fn delivery(channel: Channel, request: &WebRequest) -> Delivery<'_> {
     Delivery {
         channel,
         method: &request.method,

@@ -1,6 +1,7 @@
 //! A shop with a small made-up bank, for the tests of this crate and of every adapter.
 #![allow(dead_code, unreachable_pub, reason = "each test binary that includes this uses its own part of it")]
 
+pub mod sockets;
 pub mod vectors;
 
 use std::collections::HashMap;
