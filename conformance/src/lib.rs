@@ -1,0 +1,37 @@
+//! The checks that every provider of Tulbur passes, ours and yours.
+//!
+//! A provider's author says how the provider is built ([`UnderTest`]) and how its other side is driven
+//! ([`Counterpart`]; [`SandboxCounterpart`] is a ready one). The suite looks at the provider's traits, flows and limits,
+//! chooses the checks that follow from them, and runs each against real sockets, offline:
+//!
+//! ```ignore
+//! // tests/conformance.rs, with `harness = false` in Cargo.toml
+//! fn main() -> std::process::ExitCode {
+//!     let suite = tulbur_conformance::Suite::new(MyBankUnderTest::new(), MyCounterpart::new());
+//!     tulbur_conformance::main(&suite)
+//! }
+//! ```
+//!
+//! `cargo test` then shows each check by name. A check fails when the provider breaks the promise that is its name; what
+//! the counterpart cannot do is shown as ignored, with the reason. An ability that is present but refuses is a failure.
+
+mod broken;
+mod checks;
+mod counterpart;
+mod logs;
+mod mailbox;
+mod money;
+mod ops;
+#[cfg(feature = "sandbox-control")]
+mod sandbox;
+mod spots;
+mod suite;
+mod under_test;
+mod wire;
+mod world;
+
+pub use counterpart::{Books, Counterpart, CounterpartError, Deed, OtherSideFault, Skill};
+#[cfg(feature = "sandbox-control")]
+pub use sandbox::{SandboxCounterpart, Step};
+pub use suite::{Check, Report, Suite, Verdict, main};
+pub use under_test::{Acknowledgements, Keys, Member, NotificationRules, Returned, UnderTest};

@@ -1,0 +1,166 @@
+//! What a provider's author tells the suite.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use tulbur_core::{
+    BuildEnv, CallbackUrl, HttpTransport, MerchantRef, Money, Provider, ProviderInfo, Reply, Result,
+    ReturnUrls,
+};
+
+use crate::money::usual_amounts;
+
+/// Which credentials the suite wants a provider to be built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// Those that the counterpart knows.
+    Own,
+    /// Well-formed ones that the counterpart does not know: every key and token another than [`Keys::Own`]'s.
+    Other,
+}
+
+/// The provider under test.
+///
+/// Each check builds it anew, so that no check leans on another.
+pub trait UnderTest: Debug + Send + Sync + 'static {
+    /// The provider, pointed at the counterpart. It must reach it through `env.transport` only.
+    ///
+    /// # Errors
+    /// The provider's own; with [`Keys::Own`] and [`Keys::Other`] there must be none.
+    fn build(&self, keys: Keys, env: &BuildEnv) -> Result<Arc<dyn Provider>>;
+
+    /// A new transport to real sockets, without a retry around it: the suite wraps it itself. Its own timeout should
+    /// be some seconds, and its limit for a body below 32 MiB.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    fn transport(&self) -> Result<Arc<dyn HttpTransport>>;
+
+    /// Every secret that [`Keys::Own`] uses, as text that can be searched for: keys, tokens, passwords. The suite adds
+    /// the card tokens that it gets.
+    fn secrets(&self) -> Vec<String>;
+
+    /// Amounts that must come back exactly. By default for each currency: the smallest, a fraction, a whole one and a
+    /// large one, within the declared range.
+    fn amounts(&self, info: &ProviderInfo) -> Vec<Money> {
+        usual_amounts(info)
+    }
+
+    /// Where payers come back to; one loopback address for everything if not overridden.
+    fn return_urls(&self) -> Option<ReturnUrls> {
+        CallbackUrl::parse("http://127.0.0.1:9/back").ok().map(ReturnUrls::one)
+    }
+
+    /// How notifications are signed. A provider that receives any must say.
+    fn notifications(&self) -> Option<NotificationRules> {
+        None
+    }
+
+    /// What the provider's page says that a notification is answered. A provider that receives any must say.
+    fn acknowledgements(&self) -> Option<Acknowledgements> {
+        None
+    }
+
+    /// A return that anybody could have typed into a browser's address line: it claims that this payment was paid.
+    fn forged_return(&self, reference: &MerchantRef) -> Option<Returned> {
+        let _ = reference;
+        None
+    }
+}
+
+/// A payer's return, as the browser makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// The query string, without its `?`.
+    pub query: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Returned {
+    /// By GET with this query string.
+    pub fn get(query: impl Into<String>) -> Self {
+        Self { method: "GET", query: Some(query.into()), body: Vec::new() }
+    }
+
+    /// By a posted form.
+    pub fn post(form: impl Into<Vec<u8>>) -> Self {
+        Self { method: "POST", query: None, body: form.into() }
+    }
+}
+
+/// Where a value stands in a notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Member {
+    /// A member of the JSON object in the body.
+    Json(&'static str),
+    /// A field of the form in the body.
+    Form(&'static str),
+    /// A field of the query string.
+    Query(&'static str),
+    /// A header.
+    Header(&'static str),
+    /// The whole body.
+    Body,
+}
+
+/// How notifications are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotificationRules {
+    /// Where the checksum stands; none if there is none.
+    pub checksum: Option<Member>,
+    /// What it covers, in the order in which it is hashed.
+    pub signed: Vec<Member>,
+}
+
+impl NotificationRules {
+    /// A checksum over these values, in the order in which they are hashed.
+    pub fn signed(checksum: Member, signed: impl IntoIterator<Item = Member>) -> Self {
+        Self { checksum: Some(checksum), signed: signed.into_iter().collect() }
+    }
+
+    /// No checksum: notifications are hints.
+    pub fn unsigned() -> Self {
+        Self { checksum: None, signed: Vec::new() }
+    }
+}
+
+/// The answer to a notification, byte for byte, for each outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Acknowledgements {
+    /// It is on disk.
+    pub accepted: Reply,
+    /// It was there before, and the payment is still open.
+    pub repeat: Reply,
+    /// It was there before, and the payment had its final state.
+    pub repeat_completed: Reply,
+    /// There is no such payment.
+    pub unknown_payment: Reply,
+    /// It is of no interest.
+    pub ignored: Reply,
+    /// It is not genuine.
+    pub rejected: Reply,
+    /// It could not be stored. This must not look like success.
+    pub not_stored: Reply,
+}
+
+impl Acknowledgements {
+    /// One answer for all that is taken, one for what is not genuine, one for what could not be stored; the fields can
+    /// be set one by one.
+    pub fn new(taken: Reply, rejected: Reply, not_stored: Reply) -> Self {
+        Self {
+            accepted: taken.clone(),
+            repeat: taken.clone(),
+            repeat_completed: taken.clone(),
+            unknown_payment: taken.clone(),
+            ignored: taken,
+            rejected,
+            not_stored,
+        }
+    }
+}
