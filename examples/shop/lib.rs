@@ -3,33 +3,40 @@
 //! * `bank.rs` starts the sandbox, or reaches one that runs elsewhere.
 //! * `goods.rs` is the shop's own data: what it sells, its orders, and shipping, exactly once.
 //! * `pages.rs` is what a customer sees.
+//! * `on_axum.rs` and `on_actix.rs` put the pages and Tulbur's routes on a web framework: two shops, and one is enough.
 //! * `stop.rs` lets a test end the process at a named point.
 //!
 //! What it shows of Tulbur is all in [`open`]: a provider's account, a store, a handler, the web adapter.
 
 mod bank;
 mod goods;
+mod on_actix;
+mod on_axum;
 mod pages;
 mod stop;
 
 use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio::net::TcpListener;
 use tulbur::core::{AccountConfig, AccountName, Clock, Poll, ProviderId, Registry, SecretString, Url};
 use tulbur::payments::{Payments, Schedule, SealingKeys, SqliteStore};
 use tulbur::web::{Web, WebSettings};
 
 use bank::Bank;
 use goods::Goods;
+use pages::Shop;
 use stop::{Stop, StopAtSent};
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
+
+/// Resolves when the process is asked to stop.
+type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The account that the shop sells through.
 const ACCOUNT: &str = "golomt-ecommerce";
@@ -58,9 +65,29 @@ struct Options {
     stop_at: Option<String>,
 }
 
-/// Runs the shop with these arguments until Ctrl-C.
-#[expect(clippy::print_stderr, reason = "a program tells its failures on standard error")]
+/// Runs the shop on axum with these arguments, until Ctrl-C.
 pub fn main<A>(arguments: A) -> ExitCode
+where
+    A: IntoIterator,
+    A::Item: Into<OsString> + Clone,
+{
+    start(arguments, |options| {
+        let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("cannot start: {e}"))?;
+        runtime.block_on(run(options, on_axum::serve))
+    })
+}
+
+/// The same on actix-web, in its runtime.
+pub fn main_actix<A>(arguments: A) -> ExitCode
+where
+    A: IntoIterator,
+    A::Item: Into<OsString> + Clone,
+{
+    start(arguments, |options| actix_web::rt::System::new().block_on(run(options, on_actix::serve)))
+}
+
+#[expect(clippy::print_stderr, reason = "a program tells its failures on standard error")]
+fn start<A>(arguments: A, run: impl FnOnce(&Options) -> Result<()>) -> ExitCode
 where
     A: IntoIterator,
     A::Item: Into<OsString> + Clone,
@@ -76,14 +103,7 @@ where
         )
         .with_writer(std::io::stderr)
         .init();
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("shop: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(run(&options)) {
+    match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("shop: {error}");
@@ -92,12 +112,15 @@ where
     }
 }
 
-async fn run(options: &Options) -> Result<()> {
+/// The shop's life: `serve` returns when it was asked to stop.
+async fn run<S>(options: &Options, serve: S) -> Result<()>
+where
+    S: AsyncFnOnce(TcpListener, Shop, Web, Stopping) -> Result<()>,
+{
     std::fs::create_dir_all(&options.data)
         .map_err(|e| format!("the folder {} cannot be made: {e}", options.data.display()))?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listener = TcpListener::bind(address)
-        .await
         .map_err(|e| format!("port {} cannot be used ({e}); choose another with --port", options.port))?;
     let home = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
 
@@ -110,24 +133,15 @@ async fn run(options: &Options) -> Result<()> {
     let goods = Goods::open(&options.data.join("shop.db")).await?;
     let payments = open(options, &home, &bank, &goods).await?;
     let web = Web::new(payments.clone(), WebSettings::default().shop("Хоёр зүйл"));
-    let app = pages::router(payments.clone(), goods).nest("/tulbur", tulbur::axum::router(web.clone()));
+    let shop = Shop { payments: payments.clone(), goods };
 
     let asked_to_stop = stop_signal()?;
     announce(&home, &bank);
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let background = {
-        let (payments, mut stopped) = (payments.clone(), stopped.clone());
-        tokio::spawn(
-            async move { payments.run(async move { drop(stopped.wait_for(|stop| *stop).await) }).await },
-        )
-    };
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            asked_to_stop.await;
-            web.end_streams();
-        })
-        .await?;
-    stop.send_replace(true);
+    // Told, watched and delivered in the background, until nobody is served any more.
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let background = tokio::spawn(async move { payments.run(async move { drop(ended.await) }).await });
+    serve(listener, shop, web, asked_to_stop).await?;
+    drop(end);
     background.await?;
     bank.shutdown().await;
     Ok(())
@@ -200,13 +214,13 @@ fn announce(home: &Url, bank: &Bank) {
 }
 
 /// Resolves when the process is asked to stop. It listens from the moment this returns.
-fn stop_signal() -> Result<impl Future<Output = ()>> {
+fn stop_signal() -> Result<Stopping> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
+    Ok(Box::pin(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    })
+    }))
 }
