@@ -1,0 +1,415 @@
+//! The toy bank's provider, with a place for each flaw.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::json;
+use tulbur_core::{
+    Ability, AccountName, Alphabet, BuildEnv, CardInfo, CardToken, Channel, Charge, ChargeProvider,
+    ChargeRequest, CreateInvoice, Currency, Delivery, Effect, Error, ErrorKind, Evidence, ExposeSecret,
+    Fields, Flow, FlowEffect, FlowInfo, FlowStart, HmacHexKeys, HttpRequest, HttpResponse, Invoice,
+    InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef, Method, Money, NextAction,
+    NotFound, NotifyAddress, OperationInfo, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place,
+    Poll, Proof, ProofBy, Provider, ProviderId, ProviderInfo, QueryBy, QueryProvider, Redirect, RefRule,
+    Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, Role, SavedCard,
+    SecretString, SignedField, Subject, Url, Way, async_trait,
+};
+
+const PAGE: Flow = Flow::new("page");
+const CHARGE: Flow = Flow::new("charge");
+
+/// What is wrong with the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    None,
+    AcceptsAnyChecksum,
+    ChecksumInAnyCase,
+    KnowsNoOtherKey,
+    Calls500ARefusal,
+    CallsACutNoEffect,
+    RepeatsAWrite,
+    DeclaresAWriteAsARead,
+    EchoesTheAmountAsked,
+    PrintsItsKey,
+    LogsItsKey,
+    QuotesTheBank,
+    ClaimsRefundsAndRefusesThem,
+    TrustsTheBrowser,
+    TakesNullForADecline,
+    TakesEveryCodeForPaid,
+    AnswersAnotherWord,
+    AnswersSuccessWhenNotStored,
+    SendsAnyReference,
+    SendsAnyAmount,
+    TakesAnAnswerAboutAnother,
+    PanicsOnAStrangeAnswer,
+    RefundsInPartsAgainstItsRule,
+}
+
+pub(super) struct ToyBank {
+    flaw: Flaw,
+    base: Url,
+    key: SecretString,
+    keys: HmacHexKeys,
+    info: ProviderInfo,
+    env: BuildEnv,
+}
+
+impl fmt::Debug for ToyBank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("ToyBank");
+        if self.flaw == Flaw::PrintsItsKey {
+            shown.field("key", &self.key.expose_secret());
+        }
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// An answer of the bank's about one payment, and a notification.
+#[derive(Deserialize)]
+struct Document {
+    #[serde(rename = "ref")]
+    reference: String,
+    amount: Option<String>,
+    code: Option<String>,
+    token: Option<String>,
+    sum: Option<String>,
+}
+
+fn malformed(why: &str) -> Error {
+    Error::new(ErrorKind::Malformed, why)
+}
+
+fn info() -> Result<ProviderInfo> {
+    let (id, account) = (ProviderId::parse("toy-bank")?, AccountName::parse("toy-bank")?);
+    let rule = RefRule::new(Alphabet::Alphanumeric, 32..=32);
+    let mut info = ProviderInfo::new(id, account, "Toy Bank", Currency::VND, rule);
+    info.languages = vec![Language::Mn];
+    info.ways = vec![Way::Page];
+    info.amounts =
+        Some(Money::from_minor(100, Currency::VND)..=Money::from_minor(99_000_000_000, Currency::VND));
+    info.refunds = Some(RefundRule { partial: true, repeated: true, window: None });
+    info.notify = NotifyAddress::PerAccount;
+    info.saves_card_with_payment = true;
+    let named = [
+        (Ability::Invoice, "create_invoice", "POST /invoice"),
+        (Ability::Query, "query", "GET /payment"),
+        (Ability::Charge, "charge", "POST /charge"),
+        (Ability::Refund, "refund", "POST /refund"),
+        (Ability::Ipn, "notify", "POST"),
+    ];
+    info.operations = named
+        .map(|(ability, name, wire)| OperationInfo::new(ability, name, wire, Evidence::Documented, "made up"))
+        .to_vec();
+    let flow = |flow, start, effect| FlowInfo {
+        flow,
+        start,
+        effect,
+        query_by: QueryBy::MerchantRef,
+        not_found: NotFound::ProvesNothing,
+        proof: ProofBy::QueryOrSignedIpn,
+        lifetime: None,
+        poll: Poll { first: std::time::Duration::from_secs(1), every: std::time::Duration::from_secs(1) },
+    };
+    info.flows = vec![
+        flow(PAGE, FlowStart::Invoice(vec![Way::Page]), FlowEffect::Inert),
+        flow(CHARGE, FlowStart::Charge, FlowEffect::MovesMoney),
+    ];
+    Ok(info)
+}
+
+impl ToyBank {
+    pub(super) fn new(flaw: Flaw, base: Url, key: &str, env: BuildEnv) -> Result<Self> {
+        let key = SecretString::from(key);
+        let keys = HmacHexKeys::new([&key])?;
+        let mut info = info()?;
+        if flaw == Flaw::RefundsInPartsAgainstItsRule {
+            info.refunds = Some(RefundRule { partial: false, repeated: false, window: None });
+        }
+        Ok(Self { flaw, base, key, keys, info, env })
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw
+    }
+
+    fn status(&self, code: Option<&str>) -> PaymentStatus {
+        match code {
+            None if self.has(Flaw::TakesNullForADecline) => PaymentStatus::Declined,
+            Some("000") => PaymentStatus::Paid,
+            Some("179") => PaymentStatus::Declined,
+            Some("801") => PaymentStatus::Canceled,
+            Some("802") => PaymentStatus::Expired,
+            Some(_) if self.has(Flaw::TakesEveryCodeForPaid) => PaymentStatus::Paid,
+            _ => PaymentStatus::Pending,
+        }
+    }
+
+    async fn write(&self, operation: &'static str, path: &str, body: String) -> Result<HttpResponse> {
+        let url = self.base.join(path).map_err(|error| malformed(&error.to_string()))?;
+        let effect = if self.has(Flaw::DeclaresAWriteAsARead) { Effect::Read } else { Effect::Write };
+        let sum = self.keys.sign(&[&body]);
+        let request = HttpRequest::post_json(operation, effect, url, body).with_header("x-sum", sum);
+        if self.has(Flaw::LogsItsKey) {
+            tracing::debug!(key = self.key.expose_secret(), "signing");
+        }
+        let mut result = self.env.transport.send(request.clone()).await;
+        if self.has(Flaw::RepeatsAWrite) && !result.as_ref().is_ok_and(|answer| answer.status == 200) {
+            result = self.env.transport.send(request).await;
+        }
+        self.answered(Effect::Write, result)
+    }
+
+    async fn read(&self, reference: &str) -> Result<HttpResponse> {
+        let query = format!("ref={reference}");
+        let mut url = self.base.join("/payment").map_err(|error| malformed(&error.to_string()))?;
+        url.set_query(Some(&query));
+        let mut request = HttpRequest::post_json("query", Effect::Read, url, "");
+        request.method = Method::Get;
+        let request = request.with_header("x-sum", self.keys.sign(&[&query]));
+        self.answered(Effect::Read, self.env.transport.send(request).await)
+    }
+
+    fn answered(
+        &self,
+        effect: Effect,
+        result: Result<HttpResponse, tulbur_core::TransportError>,
+    ) -> Result<HttpResponse> {
+        let response = result.map_err(|error| {
+            let error = Error::from_transport(error, effect);
+            if self.has(Flaw::CallsACutNoEffect) { error.with_outcome(Outcome::NoEffect) } else { error }
+        })?;
+        let lost = effect.outcome_when_lost();
+        let no = if lost == Outcome::Unknown { Outcome::Refused } else { lost };
+        // The bank's refusals are JSON with a word it documents; anything else comes from elsewhere.
+        let word = serde_json::from_slice::<serde_json::Value>(&response.body).unwrap_or_default();
+        let word = word["error"].as_str().unwrap_or_default();
+        let (kind, outcome) = match (response.status, word) {
+            (200, _) => return Ok(response),
+            (401, "signature") => (ErrorKind::Unauthorized, no),
+            (404, "unknown") => (ErrorKind::NotFound, no),
+            (409, "duplicate") => (ErrorKind::Duplicate, lost),
+            (422, "reference" | "token" | "not paid" | "too much") => (ErrorKind::Rejected, no),
+            (500..=599, _) if self.has(Flaw::Calls500ARefusal) => (ErrorKind::Rejected, no),
+            _ => (ErrorKind::Unavailable, lost),
+        };
+        let message = if self.has(Flaw::QuotesTheBank) {
+            format!("the bank said {}", String::from_utf8_lossy(&response.body))
+        } else {
+            format!("the bank answered {}", response.status)
+        };
+        Err(Error::new(kind, message).with_outcome(outcome))
+    }
+
+    /// Reads an answer; whatever is wrong with it leaves a write open.
+    fn document(&self, effect: Effect, asked: &str, response: &HttpResponse) -> Result<Document> {
+        if self.has(Flaw::PanicsOnAStrangeAnswer) {
+            return Ok(serde_json::from_slice(&response.body).expect("the bank answers well"));
+        }
+        let document: Document = serde_json::from_slice(&response.body)
+            .map_err(|_| Error::unreadable(effect, response, "it is not the JSON of a payment"))?;
+        if document.reference != asked && !self.has(Flaw::TakesAnAnswerAboutAnother) {
+            let other = Error::new(ErrorKind::Untrusted, "it is about another payment");
+            return Err(other.with_outcome(effect.outcome_when_lost()));
+        }
+        Ok(document)
+    }
+
+    fn amount(effect: Effect, response: &HttpResponse, document: &Document) -> Result<Option<Money>> {
+        let parse = |text: &String| Money::parse(text, Currency::VND);
+        document
+            .amount
+            .as_ref()
+            .map(parse)
+            .transpose()
+            .map_err(|why| Error::unreadable(effect, response, why))
+    }
+
+    fn payment(&self, effect: Effect, asked: &PaymentRef, response: &HttpResponse) -> Result<Payment> {
+        let document = self.document(effect, asked.merchant_ref.as_str(), response)?;
+        let status = self.status(document.code.as_deref());
+        let mut payment = Payment::new(asked.clone(), status);
+        payment.amount = if self.has(Flaw::EchoesTheAmountAsked) {
+            asked.amount
+        } else {
+            Self::amount(effect, response, &document)?
+        };
+        if payment.amount.is_none() && status != PaymentStatus::Pending {
+            return Err(Error::unreadable(effect, response, "a result has no amount"));
+        }
+        payment.saved_card =
+            document.token.map(|token| SavedCard::new(CardToken::new(token), CardInfo::default()));
+        payment.code = document.code;
+        Ok(payment)
+    }
+
+    /// Reads a notification or, for a provider that trusts browsers, a return.
+    fn event(&self, document: &Document, sum: Option<&str>) -> Result<IpnEvent> {
+        let fields = [
+            SignedField::new(Role::Reference, Place::Exactly(32), Some(&document.reference)),
+            SignedField::new(Role::Result, Place::Exactly(3), document.code.as_deref()),
+            SignedField::new(Role::Amount, Place::UpTo(12), document.amount.as_deref()),
+        ];
+        let proof = self.keys.prove(&fields, sum, Currency::VND, |code| self.status(Some(code)))?;
+        let Proof::Signed(facts) = &proof else {
+            return Err(Error::new(ErrorKind::Untrusted, "its members are not in their places"));
+        };
+        let (status, amount) = (facts.status, facts.amount);
+        let subject = Subject::merchant(MerchantRef::parse(document.reference.as_str())?);
+        Ok(IpnEvent::new(subject, proof, "notify").with_claim(
+            Some(status),
+            Some(amount),
+            document.code.as_deref(),
+        ))
+    }
+
+    /// The checksum that this document should have.
+    fn right_sum(&self, document: &Document) -> String {
+        let parts = [Some(document.reference.as_str()), document.code.as_deref(), document.amount.as_deref()];
+        self.keys.sign(&parts.map(Option::unwrap_or_default))
+    }
+}
+
+impl Provider for ToyBank {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+    fn invoices(&self) -> Option<&dyn InvoiceProvider> {
+        Some(self)
+    }
+    fn queries(&self) -> Option<&dyn QueryProvider> {
+        Some(self)
+    }
+    fn charges(&self) -> Option<&dyn ChargeProvider> {
+        Some(self)
+    }
+    fn refunds(&self) -> Option<&dyn RefundProvider> {
+        Some(self)
+    }
+    fn ipn(&self) -> Option<&dyn IpnProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl InvoiceProvider for ToyBank {
+    async fn create_invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
+        let checked = request.check(self);
+        let excused =
+            |flaw, field| self.has(flaw) && checked.as_ref().is_err_and(|error| error.field() == Some(field));
+        if !excused(Flaw::SendsAnyReference, "merchant_ref") && !excused(Flaw::SendsAnyAmount, "amount") {
+            checked?;
+        }
+        let reference = request.merchant_ref.as_str();
+        let amount = request.amount.minor().to_string();
+        let body = json!({ "ref": reference, "amount": amount, "save": request.save_card }).to_string();
+        let response = self.write("create_invoice", "/invoice", body).await?;
+        self.document(Effect::Write, reference, &response)?;
+        let page = self.base.join("/page").map_err(|error| malformed(&error.to_string()))?;
+        let page = Redirect { url: page, page: PageKind::Card, language: None };
+        let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), PAGE);
+        Ok(Invoice::new(payment, vec![NextAction::Redirect(page)]))
+    }
+}
+
+#[async_trait]
+impl QueryProvider for ToyBank {
+    async fn query(&self, payment: &PaymentRef) -> Result<Payment> {
+        let response = self.read(payment.merchant_ref.as_str()).await?;
+        self.payment(Effect::Read, payment, &response)
+    }
+}
+
+#[async_trait]
+impl ChargeProvider for ToyBank {
+    async fn charge(&self, request: &ChargeRequest) -> Result<Charge> {
+        request.check(self)?;
+        let reference = request.merchant_ref.as_str();
+        let amount = request.amount.minor().to_string();
+        let body = json!({ "ref": reference, "amount": amount, "token": request.token.expose() }).to_string();
+        let response = self.write("charge", "/charge", body).await?;
+        let asked = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), CHARGE);
+        Ok(Charge::new(self.payment(Effect::Write, &asked, &response)?))
+    }
+}
+
+#[async_trait]
+impl RefundProvider for ToyBank {
+    async fn refund(&self, request: &RefundRequest) -> Result<Refund> {
+        if self.has(Flaw::ClaimsRefundsAndRefusesThem) {
+            return Err(Error::new(ErrorKind::Unsupported, "call the bank's hotline"));
+        }
+        let reference = request.payment.merchant_ref.as_str();
+        let amount = request.amount.minor().to_string();
+        let body = json!({ "ref": reference, "op": request.operation_ref.as_str(), "amount": amount });
+        let response = self.write("refund", "/refund", body.to_string()).await?;
+        let document = self.document(Effect::Write, reference, &response)?;
+        let amount = Self::amount(Effect::Write, &response, &document)?;
+        Ok(Refund::new(amount.unwrap_or(request.amount), RefundStatus::Succeeded))
+    }
+}
+
+impl IpnProvider for ToyBank {
+    fn verify(&self, delivery: &Delivery<'_>) -> Result<IpnEvent> {
+        if delivery.channel == Channel::Return {
+            let fields = Fields::parse(delivery.query.unwrap_or_default().as_bytes())?;
+            let text = |name| fields.get(name).map(|value| value.map(str::to_owned));
+            let document = Document {
+                reference: text("ref")?.ok_or_else(|| malformed("there is no reference"))?,
+                amount: text("amount")?,
+                code: text("code")?,
+                token: None,
+                sum: None,
+            };
+            if self.has(Flaw::TrustsTheBrowser) {
+                return self.event(&document, Some(&self.right_sum(&document)));
+            }
+            let subject = Subject::merchant(MerchantRef::parse(document.reference.as_str())?);
+            let claimed = document.code.as_deref().map(|code| self.status(Some(code)));
+            let event = IpnEvent::new(subject, Proof::Hint { checked: false }, "return");
+            return Ok(event.with_claim(claimed, None, document.code.as_deref()));
+        }
+        if delivery.method != "POST" || delivery.body.len() > 10_000 {
+            return Err(malformed("the bank posts some hundred bytes"));
+        }
+        let document: Document = serde_json::from_slice(delivery.body)
+            .map_err(|_| malformed("it is no notification of this bank"))?;
+        match self.flaw {
+            Flaw::AcceptsAnyChecksum => self.event(&document, Some(&self.right_sum(&document))),
+            Flaw::ChecksumInAnyCase => {
+                let lower = document.sum.as_deref().map(str::to_lowercase);
+                self.event(&document, lower.as_deref())
+            }
+            Flaw::KnowsNoOtherKey => {
+                // What an author does who takes the key from a constant and not from the settings.
+                let fixed = HmacHexKeys::new([&SecretString::from(super::KEY)])?;
+                let fixed = Self { keys: fixed, info: self.info.clone(), ..self.copy() };
+                fixed.event(&document, document.sum.as_deref())
+            }
+            _ => self.event(&document, document.sum.as_deref()),
+        }
+    }
+
+    fn acknowledge(&self, outcome: IpnOutcome<'_>) -> Reply {
+        match outcome {
+            IpnOutcome::Rejected(_) => Reply::text(403, "NO"),
+            IpnOutcome::NotStored if self.has(Flaw::AnswersSuccessWhenNotStored) => Reply::text(200, "TAKEN"),
+            IpnOutcome::NotStored => Reply::text(500, "AGAIN"),
+            _ if self.has(Flaw::AnswersAnotherWord) => Reply::text(200, "taken"),
+            _ => Reply::text(200, "TAKEN"),
+        }
+    }
+}
+
+impl ToyBank {
+    fn copy(&self) -> Self {
+        Self {
+            flaw: self.flaw,
+            base: self.base.clone(),
+            key: self.key.clone(),
+            keys: self.keys.clone(),
+            info: self.info.clone(),
+            env: self.env.clone(),
+        }
+    }
+}

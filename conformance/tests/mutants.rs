@@ -1,0 +1,195 @@
+//! The suite, tried itself: providers that are wrong in one way each fail by a check that says what is wrong.
+
+mod bank;
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use bank::Flaw;
+use tulbur_conformance::Verdict;
+
+/// A flaw, the check that must tell it, and what else may fail because of it: names, or beginnings of names.
+struct Mutant {
+    flaw: Flaw,
+    told_by: &'static [&'static str],
+    also: &'static [&'static str],
+}
+
+const fn mutant(flaw: Flaw, told_by: &'static [&'static str], also: &'static [&'static str]) -> Mutant {
+    Mutant { flaw, told_by, also }
+}
+
+const MUTANTS: &[Mutant] = &[
+    mutant(
+        Flaw::AcceptsAnyChecksum,
+        &[
+            "checksum::every_changed_bit_of_it_is_refused",
+            "checksum::every_changed_bit_of_what_it_covers_is_refused",
+            "checksum::a_missing_one_is_refused",
+            "checksum::an_empty_one_is_refused",
+            "checksum::one_of_another_payment_is_refused",
+            "checksum::one_by_another_key_is_refused",
+        ],
+        &["checksum::"],
+    ),
+    mutant(
+        Flaw::ChecksumInAnyCase,
+        &[
+            "checksum::one_in_upper_case_or_with_blanks_is_refused",
+            "checksum::every_changed_bit_of_it_is_refused",
+        ],
+        &[],
+    ),
+    mutant(Flaw::KnowsNoOtherKey, &["checksum::one_by_another_key_is_refused"], &[]),
+    mutant(
+        Flaw::Calls500ARefusal,
+        &[
+            "outcome::create_invoice_answered_with_5xx_is_unknown",
+            "outcome::charge_answered_with_5xx_is_unknown",
+            "outcome::refund_answered_with_5xx_is_unknown",
+        ],
+        &[
+            "write::create_invoice_answered_with_500",
+            "write::charge_answered_with_500",
+            "write::refund_answered_with_500",
+        ],
+    ),
+    mutant(
+        Flaw::CallsACutNoEffect,
+        &[
+            "outcome::create_invoice_cut_after_sending_is_unknown",
+            "outcome::charge_cut_after_sending_is_unknown",
+            "outcome::refund_cut_after_sending_is_unknown",
+            "outcome::charge_without_an_answer_in_time_is_unknown",
+        ],
+        &["outcome::", "write::"],
+    ),
+    mutant(
+        Flaw::RepeatsAWrite,
+        &[
+            "write::create_invoice_is_sent_once_whatever_comes_back",
+            "write::charge_is_sent_once_whatever_comes_back",
+            "write::refund_is_sent_once_whatever_comes_back",
+            "write::charge_whose_answer_is_lost_was_done_once",
+        ],
+        &["write::"],
+    ),
+    mutant(
+        Flaw::DeclaresAWriteAsARead,
+        &[
+            "write::create_invoice_is_sent_once_whatever_comes_back",
+            "write::charge_is_sent_once_whatever_comes_back",
+            "write::refund_is_sent_once_whatever_comes_back",
+        ],
+        &["write::"],
+    ),
+    mutant(
+        Flaw::EchoesTheAmountAsked,
+        &["money::the_amount_is_the_one_received_not_the_one_asked_about"],
+        &[],
+    ),
+    mutant(Flaw::PrintsItsKey, &["secret::debug_shows_none"], &[]),
+    mutant(
+        Flaw::LogsItsKey,
+        &["secret::logs_of_create_invoice_show_none", "secret::logs_of_charge_show_none"],
+        &["secret::logs_of_", "secret::errors_of_"],
+    ),
+    mutant(Flaw::QuotesTheBank, &["secret::errors_of_charge_show_none"], &[]),
+    mutant(
+        Flaw::ClaimsRefundsAndRefusesThem,
+        &["ability::refund_is_there_and_works"],
+        &[
+            "refund::",
+            "outcome::refund_",
+            "write::refund_",
+            "answer::refund_",
+            "secret::errors_of_refund",
+            "secret::logs_of_refund",
+        ],
+    ),
+    mutant(Flaw::TrustsTheBrowser, &["return::a_typed_address_is_never_proof"], &[]),
+    mutant(
+        Flaw::TakesNullForADecline,
+        &["payment::what_nobody_has_paid_is_pending"],
+        &["payment::one_provider_serves_many_tasks", "answer::a_damaged_member_never_decides_a_payment"],
+    ),
+    mutant(Flaw::TakesEveryCodeForPaid, &["answer::a_damaged_member_never_decides_a_payment"], &[]),
+    mutant(Flaw::AnswersAnotherWord, &["acknowledgement::every_outcome_is_answered_as_declared"], &[]),
+    mutant(
+        Flaw::AnswersSuccessWhenNotStored,
+        &["acknowledgement::what_could_not_be_stored_is_never_success"],
+        &["acknowledgement::every_outcome_is_answered_as_declared"],
+    ),
+    mutant(Flaw::SendsAnyReference, &["reference::others_than_the_rule_allows_are_refused_unsent"], &[]),
+    mutant(
+        Flaw::SendsAnyAmount,
+        &[
+            "money::the_least_and_the_most_hold_on_both_sides",
+            "money::nothing_less_and_other_currencies_are_refused_unsent",
+        ],
+        &[],
+    ),
+    mutant(Flaw::TakesAnAnswerAboutAnother, &["payment::the_answer_about_another_payment_is_not_taken"], &[]),
+    mutant(
+        Flaw::PanicsOnAStrangeAnswer,
+        &["answer::query_survives_every_damaged_member", "outcome::query_with_an_empty_answer_is_no_effect"],
+        &[
+            "answer::",
+            "outcome::",
+            "write::",
+            "secret::errors_of_",
+            "payment::the_answer_about_another_payment",
+        ],
+    ),
+    mutant(Flaw::RefundsInPartsAgainstItsRule, &["refund::a_part_as_the_limits_declare"], &[]),
+];
+
+/// Runs the whole suite on a mutant and says what is wrong with the suite, if anything.
+fn judge(mutant: &Mutant) -> Option<String> {
+    let suite = bank::suite(mutant.flaw);
+    let names: BTreeSet<String> = suite.checks().iter().map(|check| check.name().to_owned()).collect();
+    let unknown: Vec<_> = mutant.told_by.iter().filter(|name| !names.contains(**name)).collect();
+    if !unknown.is_empty() {
+        return Some(format!("{:?}: there are no such checks: {unknown:?}", mutant.flaw));
+    }
+    let report = suite.run();
+    let failed: BTreeSet<&str> = report.failed().into_iter().collect();
+    let silent: Vec<_> = mutant.told_by.iter().filter(|name| !failed.contains(**name)).collect();
+    let excused = |name: &&&str| {
+        mutant.told_by.contains(*name) || mutant.also.iter().any(|beginning| name.starts_with(beginning))
+    };
+    let false_alarms: Vec<_> = failed.iter().filter(|name| !excused(name)).collect();
+    (!silent.is_empty() || !false_alarms.is_empty()).then(|| {
+        let why: Vec<_> = report
+            .verdicts
+            .iter()
+            .filter(|(name, verdict)| {
+                matches!(verdict, Verdict::Failed(_)) && false_alarms.iter().any(|alarm| **alarm == name)
+            })
+            .collect();
+        format!("{:?}: not told by {silent:?}; false alarms: {why:?}", mutant.flaw)
+    })
+}
+
+#[test]
+fn every_wrong_provider_fails_by_a_check_that_says_what_is_wrong() {
+    let workers = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let running: Vec<_> = (0..workers)
+            .map(|first| {
+                scope.spawn(move || {
+                    MUTANTS.iter().skip(first).step_by(workers).filter_map(judge).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        running.into_iter().flat_map(|worker| worker.join().expect("a judge does not panic")).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_provider_without_a_flaw_passes_every_check() {
+    let report = bank::suite(Flaw::None).run();
+    assert!(report.failed().is_empty(), "{report}");
+    assert!(report.passed().len() > 130, "{report}");
+}
