@@ -1,5 +1,6 @@
 //! The command `tulbur`, as a library so that tests can call it.
 
+mod new_provider;
 mod providers;
 mod sandbox;
 
@@ -19,6 +20,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Makes a crate for a new payment provider, from a template that passes the conformance suite
+    NewProvider(new_provider::Options),
     /// Lists the payment providers that this command was built with; needs no credentials
     Providers(providers::Options),
     /// Plays the payment providers on this machine, without a contract and without money
@@ -41,6 +44,7 @@ where
         }
     };
     let result = match arguments.command {
+        Command::NewProvider(options) => new_provider::run(&options),
         Command::Providers(options) => providers::run(&options),
         Command::Sandbox(options) => sandbox::run(&options),
     };

@@ -35,6 +35,7 @@ async fn main() -> Result<(), AnyError> {
     result
 }
 
+// ANCHOR: account
 /// Part of the settings comes from TOML and the secret from the environment, as in production.
 fn account(registry: &Registry, sandbox: &Sandbox) -> Result<AccountConfig, AnyError> {
     let bank = sandbox.provider("khur-bank")?;
@@ -48,6 +49,7 @@ fn account(registry: &Registry, sandbox: &Sandbox) -> Result<AccountConfig, AnyE
     let accounts = accounts_from(Some(&toml), environment, &registry.ids())?;
     Ok(accounts.into_iter().next().ok_or("the TOML names an account")?)
 }
+// ANCHOR_END: account
 
 async fn take_a_payment(sandbox: &Sandbox) -> Result<(), AnyError> {
     let registry = Registry::linked()?;

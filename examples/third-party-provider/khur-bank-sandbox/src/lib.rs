@@ -81,6 +81,7 @@ impl Plugin for KhurBank {
         Ok(format!("{} is {result}", action.reference))
     }
 
+    // ANCHOR: notification
     fn notification(
         &self,
         tx: &Transaction<'_, Books>,
@@ -92,6 +93,7 @@ impl Plugin for KhurBank {
         let pauses = [1, 2, 4, 8].map(Duration::from_secs).to_vec();
         Some(Notification::json(api::signed(&values, tamper).to_string()).retry_after(pauses))
     }
+    // ANCHOR_END: notification
 
     fn subject(&self, books: &Books, request: &RequestHead<'_>) -> Option<String> {
         if request.path.starts_with("/v1/") {

@@ -35,6 +35,7 @@ impl fmt::Debug for KhurBank {
     }
 }
 
+// ANCHOR: factory
 impl ProviderFactory for KhurBank {
     const ID: &'static str = crate::ID;
     type Config = KhurBankConfig;
@@ -49,6 +50,7 @@ impl ProviderFactory for KhurBank {
 }
 
 register_provider!(KhurBank);
+// ANCHOR_END: factory
 
 impl KhurBank {
     /// An account with these settings.
@@ -72,6 +74,7 @@ impl KhurBank {
         url
     }
 
+    // ANCHOR: call
     /// Sends a call, and gives its answer if that is signed and about the payment that was meant.
     ///
     /// `signed` are the values that its checksum covers, after the merchant; the reference is the first.
@@ -104,6 +107,7 @@ impl KhurBank {
         }
         Ok(answer)
     }
+    // ANCHOR_END: call
 
     async fn invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
         request.check(self)?;
@@ -186,6 +190,7 @@ fn check_flow(payment: &PaymentRef) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, why).with_field("flow"))
 }
 
+// ANCHOR: provider
 impl Provider for KhurBank {
     fn info(&self) -> &ProviderInfo {
         &self.info
@@ -203,6 +208,7 @@ impl Provider for KhurBank {
         Some(self)
     }
 }
+// ANCHOR_END: provider
 
 #[async_trait]
 impl InvoiceProvider for KhurBank {

@@ -4,6 +4,7 @@ use tulbur_core::{Error, ErrorKind, ExposeSecret, HmacHexKeys, Result, SecretStr
 /// Where the bank answers in production.
 pub const PRODUCTION: &str = "https://api.khur-bank.example";
 
+// ANCHOR: config
 /// The settings of one account at the bank.
 ///
 /// ```toml
@@ -28,6 +29,7 @@ pub struct KhurBankConfig {
     #[serde(default = "production")]
     pub base_url: Url,
 }
+// ANCHOR_END: config
 
 fn production() -> Url {
     Url::parse(PRODUCTION).expect("the constant is an address")

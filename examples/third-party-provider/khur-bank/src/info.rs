@@ -42,6 +42,7 @@ pub(crate) fn describe(account: AccountName) -> ProviderInfo {
         one(Ability::Ipn, NOTIFY, "POST to the address registered with the bank", "BANK.md, 5"),
         one(Ability::Ipn, RETURN, "GET of the return address", "BANK.md, 6"),
     ];
+    // ANCHOR: flow
     info.flows = vec![FlowInfo {
         flow: FLOW_PAGE,
         start: FlowStart::Invoice(vec![Way::Page]),
@@ -52,5 +53,6 @@ pub(crate) fn describe(account: AccountName) -> ProviderInfo {
         lifetime: Some(PAGE),
         poll: Poll { first: Duration::from_secs(15), every: Duration::from_secs(10) },
     }];
+    // ANCHOR_END: flow
     info
 }

@@ -24,6 +24,7 @@ pub(crate) fn check(keys: &HmacHexKeys, values: &[&str], checksum: &str) -> Resu
     keys.check(&[&values.join(BETWEEN)], Some(checksum))
 }
 
+// ANCHOR: prove
 /// What a notification proves. Reference and result have fixed lengths and the rest is the amount, so the message can
 /// be read in one way only.
 pub(crate) fn prove(
@@ -47,3 +48,4 @@ pub(crate) fn prove(
         )),
     }
 }
+// ANCHOR_END: prove

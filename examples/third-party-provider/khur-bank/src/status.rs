@@ -4,6 +4,7 @@ use tulbur_core::{Effect, Error, ErrorKind, HttpResponse, Outcome, PaymentStatus
 
 use crate::wire::Refusal;
 
+// ANCHOR: result
 /// The status that a result means. Pending unless the bank is explicit.
 pub(crate) fn of_result(result: &str) -> PaymentStatus {
     match result {
@@ -14,7 +15,9 @@ pub(crate) fn of_result(result: &str) -> PaymentStatus {
         _ => PaymentStatus::Pending,
     }
 }
+// ANCHOR_END: result
 
+// ANCHOR: refusal
 /// The error that an answer without a 200 means.
 ///
 /// Only a documented code with its own status is a refusal. Everything else leaves open what a write has done.
@@ -38,3 +41,4 @@ pub(crate) fn of_refusal(response: &HttpResponse, effect: Effect) -> Error {
         .with_outcome(outcome)
         .with_answer(code, refusal.as_ref().map(|refusal| refusal.text.as_str()))
 }
+// ANCHOR_END: refusal

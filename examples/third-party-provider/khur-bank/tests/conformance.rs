@@ -16,6 +16,7 @@ use tulbur_core::{
 use tulbur_reqwest::ReqwestTransport;
 use tulbur_sandbox::Sandbox;
 
+// ANCHOR: under_test
 #[derive(Debug)]
 struct Account {
     base_url: Url,
@@ -56,7 +57,9 @@ impl UnderTest for Account {
         Some(Returned::get(format!("reference={reference}&result=PAID")))
     }
 }
+// ANCHOR_END: under_test
 
+// ANCHOR: main
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("threads can be started");
     let sandbox = runtime
@@ -70,3 +73,4 @@ fn main() -> ExitCode {
         sandbox.base_url(ID).and_then(|url| Url::parse(url).ok()).expect("the sandbox has an address");
     tulbur_conformance::main(&Suite::new(Account { base_url }, counterpart))
 }
+// ANCHOR_END: main
