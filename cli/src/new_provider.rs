@@ -17,60 +17,10 @@ const FILES: [(&str, &str); 3] = [
 const CRATES: [&str; 4] = ["core", "conformance", "adapters/reqwest", "sandbox"];
 
 /// Words that cannot be a crate's name: Rust's own, and the crates that the new one needs.
-const TAKEN: [&str; 52] = [
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "serde",
-    "serde-json",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "test",
-    "tokio",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "unsafe",
-];
+const TAKEN: &str = "\
+    abstract alloc as async await become box break const continue core crate do dyn else enum extern false \
+    final fn for gen if impl in let loop macro match mod move mut override priv proc-macro pub ref return \
+    self serde serde-json static std struct super test tokio trait true try type unsafe";
 
 /// The options of `tulbur new-provider`.
 #[derive(Debug, Args)]
@@ -135,7 +85,7 @@ impl Names {
         if name.ends_with('-') || name.contains("--") {
             return Err(format!("`{name}` must not end with a hyphen or have two in a row"));
         }
-        if TAKEN.contains(&name) || name.starts_with("tulbur") {
+        if TAKEN.split(' ').any(|word| word == name) || name.starts_with("tulbur") {
             return Err(format!("`{name}` cannot be the name of a provider's crate; try {name}-bank"));
         }
         let words: Vec<String> = name.split('-').map(capitalised).collect();
