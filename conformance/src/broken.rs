@@ -84,8 +84,9 @@ async fn serve(mut stream: TcpStream, behaviour: Behaviour) {
         }
         Behaviour::Endless => {
             drop(stream.write_all(head(200, "application/json", 64 * 1024 * 1024).as_bytes()).await);
+            let blanks = vec![b' '; 64 * 1024];
             for _ in 0..1024 {
-                if stream.write_all(&[b' '; 64 * 1024]).await.is_err() {
+                if stream.write_all(&blanks).await.is_err() {
                     return;
                 }
             }

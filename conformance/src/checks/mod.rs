@@ -29,7 +29,7 @@ pub(crate) fn list(list: &mut List, under_test: &Arc<dyn UnderTest>) {
             abilities::list(list, provider);
             money::list(list, provider);
             payments::list(list, provider);
-            notifications::list(list, provider);
+            notifications::list(list, provider, under_test.notifications().as_ref());
             outcomes::list(list, provider);
             refunds::list(list, provider);
             cards::list(list, provider);

@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use tulbur_core::{
-    Alphabet, CreateInvoice, Currency, ErrorKind, MerchantRef, Money, Options, Outcome, Provider,
-    ProviderOptions, RandomIds, RefRule,
+    Alphabet, AmountRange, CreateInvoice, Currency, ErrorKind, MerchantRef, Money, Options, Outcome,
+    Provider, ProviderOptions, RandomIds, RefRule,
 };
 
 use crate::counterpart::{Deed, OtherSideFault, Skill};
 use crate::ops::{Op, error_of};
 use crate::suite::List;
-use crate::world::{Checked, World, ensure, ignore};
+use crate::world::{Checked, World, ensure};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {
     if provider.invoices().is_none() && provider.qr().is_none() {
         return;
     }
-    list.add("money::the_least_and_the_most_hold_on_both_sides", limits);
+    if let Some(range) = provider.info().amounts.clone() {
+        list.add("money::the_least_and_the_most_hold_on_both_sides", move |world| {
+            limits(world, range.clone())
+        });
+    }
     list.add("money::nothing_less_and_other_currencies_are_refused_unsent", nonsense);
     list.add("reference::the_shortest_and_the_longest_pass_the_wire", fitting_references);
     list.add("reference::others_than_the_rule_allows_are_refused_unsent", unfit_references);
@@ -85,10 +89,7 @@ async fn tampered(world: Arc<World>) -> Checked {
     Ok(())
 }
 
-async fn limits(world: Arc<World>) -> Checked {
-    let Some(range) = world.info().amounts.clone() else {
-        return ignore("the provider knows no least and no most");
-    };
+async fn limits(world: Arc<World>, range: AmountRange) -> Checked {
     for amount in [*range.start(), *range.end()] {
         world.open_for(amount).await?;
     }

@@ -107,7 +107,7 @@ impl Damage {
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {
     for op in Op::offered(provider) {
         let name = op.name();
-        let lost = if op.is_write() { "unknown" } else { "no_effect" };
+        let verdict = if op.is_write() { "unknown" } else { "no_effect" };
         list.add(format!("outcome::{name}_that_finds_nobody_is_no_effect"), move |world| {
             nobody_there(world, op)
         });
@@ -117,11 +117,11 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider) {
             {
                 continue;
             }
-            list.add(format!("outcome::{name}_{}_is_{lost}", damage.name()), move |world| {
+            list.add(format!("outcome::{name}_{}_is_{verdict}", damage.name()), move |world| {
                 damaged(world, op, damage)
             });
         }
-        list.add(format!("outcome::{name}_with_a_wrongly_signed_answer_is_{lost}"), move |world| {
+        list.add(format!("outcome::{name}_with_a_wrongly_signed_answer_is_{verdict}"), move |world| {
             wrongly_signed(world, op)
         });
         if op.is_write() {

@@ -159,7 +159,7 @@ async fn concurrent(world: Arc<World>) -> Checked {
             let tasks: Vec<_> = (0..24)
                 .map(|number: usize| {
                     let (world, amount) = (Arc::clone(&world), amounts[number % amounts.len()]);
-                    tokio::spawn(async move { one_of_many(&world, amount, number % 2 == 0).await })
+                    tokio::spawn(async move { one_of_many(&world, amount, number.is_multiple_of(2)).await })
                 })
                 .collect();
             for task in tasks {
