@@ -37,11 +37,7 @@ async fn the_checkout_page_lives() {
         }
 
         // Paid elsewhere, while the page is open.
-        world.mark().await;
-        let reference = world.references(&order).await.remove(0);
-        assert!(world.sandbox.act(&reference, "pay", &json!({})).await);
-        world.until_state("paid").await;
-        assert!(world.is_marked().await, "the page was loaded again");
+        world.is_paid_elsewhere(&order).await;
         assert!(!browser.has("section a.button").await, "a paid payment is offered for payment");
         world.paid_once(&order, &[1]).await;
 
@@ -105,12 +101,9 @@ async fn it_works_without_scripts() {
 async fn time_runs_out_on_the_banks_page() {
     scenario("time runs out on the bank's page", async |world| {
         let browser = &world.browser;
-        world.switch(json!({ "page-seconds": "6" })).await;
+        world.switch(json!({ "page-seconds": "5" })).await;
         let order = world.choose("card").await;
-        world.at_bank("payment").await;
-        let clock = browser.text("#clock").await;
-        assert!(clock.starts_with("0:0"), "{clock}");
-        browser.until(&format!("document.querySelector('#clock')?.textContent < {clock:?}")).await;
+        // However slowly this machine came here, the page ends by itself.
         browser.until_there("#result[data-state='expired']").await;
         browser.look("bank-expired").await;
         // The bank gives no code for it, so nothing is known but that nobody has paid so far.
@@ -121,7 +114,6 @@ async fn time_runs_out_on_the_banks_page() {
         // Where the bank gives a code, it is an end.
         world.switch(json!({ "canceled-code": "179" })).await;
         world.choose_again(&order, "card").await;
-        world.at_bank("payment").await;
         browser.until_there("#result[data-state='expired']").await;
         browser.click("#back").await;
         world.until_state("declined").await;

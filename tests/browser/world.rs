@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -12,6 +12,9 @@ use tulbur_tests::{PROVIDER, Sandbox, Shop, eventually};
 
 /// Longer than every question that the hasty shop asks.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A page that hears nothing looks for itself after thirty seconds; a live one is to be sooner.
+const LIVE: Duration = Duration::from_secs(15);
 
 /// The sandbox's test cards.
 pub(crate) const GOOD: &str = "9999 9900 0000 0006";
@@ -194,14 +197,16 @@ impl World {
         self.browser.keep(state).await;
     }
 
-    /// Leaves a mark in the page that a reload would wipe away.
-    pub(crate) async fn mark(&self) {
+    /// Has an order's only payment paid elsewhere, and waits until the page says so: without being loaded again, and
+    /// sooner than a page that hears nothing looks for itself.
+    pub(crate) async fn is_paid_elsewhere(&self, order: &str) {
         self.browser.run("window.tulburTestMark = true").await;
-    }
-
-    /// Whether the page is still the one that was marked.
-    pub(crate) async fn is_marked(&self) -> bool {
-        self.browser.run("return window.tulburTestMark === true").await == true
+        let [reference] = self.references(order).await.try_into().expect("the order has one payment");
+        let began = Instant::now();
+        assert!(self.sandbox.act(&reference, "pay", &json!({})).await);
+        self.until_state("paid").await;
+        assert!(began.elapsed() < LIVE, "the page heard of it after {:?} only", began.elapsed());
+        assert_eq!(self.browser.run("return window.tulburTestMark").await, true, "the page was loaded again");
     }
 
     /// The references of an order's payments, oldest first.
