@@ -89,12 +89,16 @@ impl Names {
             return Err(format!("`{name}` cannot be the name of a provider's crate; try {name}-bank"));
         }
         let words: Vec<String> = name.split('-').map(capitalised).collect();
-        Ok(Self {
-            kebab: name.into(),
-            snake: name.replace('-', "_"),
-            camel: words.concat(),
-            title: words.join(" "),
-        })
+        let mut camel = words.concat();
+        // A provider called `config` must not clash with what the template calls so.
+        if camel != "MyBank"
+            && FILES
+                .iter()
+                .any(|(_, text)| text.split(|c: char| !c.is_alphanumeric()).any(|word| word == camel))
+        {
+            camel.push_str("Bank");
+        }
+        Ok(Self { kebab: name.into(), snake: name.replace('-', "_"), camel, title: words.join(" ") })
     }
 
     fn fill(&self, text: &str) -> String {
@@ -176,6 +180,9 @@ mod tests {
         let names = Names::parse("khur-bank-24").unwrap();
         assert_eq!((names.snake.as_str(), names.camel.as_str()), ("khur_bank_24", "KhurBank24"));
         assert_eq!(names.title, "Khur Bank 24");
+        for (clash, free) in [("config", "ConfigBank"), ("url", "UrlBank"), ("golomt", "Golomt")] {
+            assert_eq!(Names::parse(clash).unwrap().camel, free);
+        }
         let long = "a".repeat(65);
         for bad in [
             "",
