@@ -56,6 +56,7 @@ mod book {
     struct Operating;
     #[doc = include_str!("../docs/src/testing.md")]
     struct Testing;
+    #[cfg(feature = "actix")]
     #[doc = include_str!("../docs/src/web.md")]
     struct Web;
 }

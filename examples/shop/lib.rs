@@ -71,10 +71,7 @@ where
     A: IntoIterator,
     A::Item: Into<OsString> + Clone,
 {
-    start(arguments, |options| {
-        let runtime = tokio::runtime::Runtime::new().map_err(|e| format!("cannot start: {e}"))?;
-        runtime.block_on(run(options, on_axum::serve))
-    })
+    start(arguments, |options| runtime()?.block_on(run(options, on_axum::serve)))
 }
 
 /// The same on actix-web, in its runtime.
@@ -83,7 +80,15 @@ where
     A: IntoIterator,
     A::Item: Into<OsString> + Clone,
 {
-    start(arguments, |options| actix_web::rt::System::new().block_on(run(options, on_actix::serve)))
+    start(arguments, |options| {
+        // actix's own has one thread, which a handler of events that computes for long would keep from all else.
+        let runtime = runtime()?;
+        actix_web::rt::System::with_tokio_rt(|| runtime).block_on(run(options, on_actix::serve))
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().map_err(|e| format!("cannot start: {e}").into())
 }
 
 #[expect(clippy::print_stderr, reason = "a program tells its failures on standard error")]
