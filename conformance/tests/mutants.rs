@@ -144,6 +144,16 @@ const MUTANTS: &[Mutant] = &[
             "payment::the_answer_about_another_payment",
         ],
     ),
+    mutant(Flaw::MakesAQrThatDoesNotScan, &["qr::the_payload_parses_and_its_checksum_is_right"], &[]),
+    mutant(
+        Flaw::CallsHeldMoneyPaid,
+        &[
+            "hold::captured_money_is_paid_once",
+            "hold::voided_money_is_not_paid",
+            "ability::capture_is_there_and_works",
+        ],
+        &["ability::void_"],
+    ),
     mutant(Flaw::RefundsInPartsAgainstItsRule, &["refund::a_part_as_the_limits_declare"], &[]),
 ];
 
@@ -185,7 +195,8 @@ fn judge(mutant: &Mutant) -> Option<String> {
 
 #[test]
 fn every_wrong_provider_fails_by_a_check_that_says_what_is_wrong() {
-    let workers = thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 8));
+    // Most of it is waiting for answers that never come.
+    let workers = 8;
     let wrong: Vec<String> = thread::scope(|scope| {
         let running: Vec<_> = (0..workers)
             .map(|first| {
@@ -203,5 +214,5 @@ fn every_wrong_provider_fails_by_a_check_that_says_what_is_wrong() {
 fn a_provider_without_a_flaw_passes_every_check() {
     let report = bank::suite(Flaw::None).run();
     assert!(report.failed().is_empty(), "{report}");
-    assert!(report.passed().len() > 130, "{report}");
+    assert!(report.passed().len() > 220, "{report}");
 }

@@ -3,6 +3,7 @@
 mod abilities;
 mod answers;
 mod cards;
+mod holds;
 mod money;
 mod notifications;
 mod outcomes;
@@ -32,6 +33,7 @@ pub(crate) fn list(list: &mut List, under_test: &Arc<dyn UnderTest>) {
             notifications::list(list, provider, under_test.notifications().as_ref());
             outcomes::list(list, provider);
             refunds::list(list, provider);
+            holds::list(list, provider);
             cards::list(list, provider);
             qr::list(list, provider);
             answers::list(list, provider);

@@ -5,17 +5,19 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::json;
 use tulbur_core::{
-    Ability, AccountName, Alphabet, BuildEnv, CardInfo, CardToken, Channel, Charge, ChargeProvider,
-    ChargeRequest, CreateInvoice, Currency, Delivery, Effect, Error, ErrorKind, Evidence, ExposeSecret,
-    Fields, Flow, FlowEffect, FlowInfo, FlowStart, HmacHexKeys, HttpRequest, HttpResponse, Invoice,
-    InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef, Method, Money, NextAction,
-    NotFound, NotifyAddress, OperationInfo, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place,
-    Poll, Proof, ProofBy, Provider, ProviderId, ProviderInfo, QueryBy, QueryProvider, Redirect, RefRule,
-    Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, Role, SavedCard,
-    SecretString, SignedField, Subject, Url, Way, async_trait,
+    Ability, AccountName, Alphabet, BuildEnv, CancelProvider, Capture, CaptureProvider, CaptureRequest,
+    CardInfo, CardToken, Channel, Charge, ChargeProvider, ChargeRequest, CreateInvoice, Currency, Delivery,
+    Effect, Error, ErrorKind, Evidence, ExposeSecret, Fields, Flow, FlowEffect, FlowInfo, FlowStart,
+    HmacHexKeys, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider,
+    Language, MerchantRef, Method, Money, NextAction, NotFound, NotifyAddress, OperationInfo, Outcome,
+    PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId,
+    ProviderInfo, QrProvider, QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider,
+    RefundRequest, RefundRule, RefundStatus, Reply, Result, Role, SavedCard, SecretString, SignedField,
+    Subject, TokenVaultProvider, Url, VoidProvider, VoidRequest, Way, async_trait,
 };
 
 const PAGE: Flow = Flow::new("page");
+const QR: Flow = Flow::new("qr");
 const CHARGE: Flow = Flow::new("charge");
 
 /// What is wrong with the provider.
@@ -44,6 +46,8 @@ pub(crate) enum Flaw {
     TakesAnAnswerAboutAnother,
     PanicsOnAStrangeAnswer,
     RefundsInPartsAgainstItsRule,
+    MakesAQrThatDoesNotScan,
+    CallsHeldMoneyPaid,
 }
 
 pub(super) struct ToyBank {
@@ -85,7 +89,7 @@ fn info() -> Result<ProviderInfo> {
     let rule = RefRule::new(Alphabet::Alphanumeric, 32..=32);
     let mut info = ProviderInfo::new(id, account, "Toy Bank", Currency::VND, rule);
     info.languages = vec![Language::Mn];
-    info.ways = vec![Way::Page];
+    info.ways = vec![Way::Page, Way::Qr];
     info.amounts =
         Some(Money::from_minor(100, Currency::VND)..=Money::from_minor(99_000_000_000, Currency::VND));
     info.refunds = Some(RefundRule { partial: true, repeated: true, window: None });
@@ -96,6 +100,11 @@ fn info() -> Result<ProviderInfo> {
         (Ability::Query, "query", "GET /payment"),
         (Ability::Charge, "charge", "POST /charge"),
         (Ability::Refund, "refund", "POST /refund"),
+        (Ability::Qr, "create_invoice", "POST /invoice"),
+        (Ability::Cancel, "cancel", "POST /cancel"),
+        (Ability::Capture, "capture", "POST /capture"),
+        (Ability::Void, "void", "POST /void"),
+        (Ability::Vault, "delete_card", "POST /forget"),
         (Ability::Ipn, "notify", "POST"),
     ];
     info.operations = named
@@ -113,6 +122,7 @@ fn info() -> Result<ProviderInfo> {
     };
     info.flows = vec![
         flow(PAGE, FlowStart::Invoice(vec![Way::Page]), FlowEffect::Inert),
+        flow(QR, FlowStart::Invoice(vec![Way::Qr]), FlowEffect::Inert),
         flow(CHARGE, FlowStart::Charge, FlowEffect::MovesMoney),
     ];
     Ok(info)
@@ -137,6 +147,8 @@ impl ToyBank {
         match code {
             None if self.has(Flaw::TakesNullForADecline) => PaymentStatus::Declined,
             Some("000") => PaymentStatus::Paid,
+            Some("100") if self.has(Flaw::CallsHeldMoneyPaid) => PaymentStatus::Paid,
+            Some("100") => PaymentStatus::Authorized,
             Some("179") => PaymentStatus::Declined,
             Some("801") => PaymentStatus::Canceled,
             Some("802") => PaymentStatus::Expired,
@@ -189,7 +201,7 @@ impl ToyBank {
             (401, "signature") => (ErrorKind::Unauthorized, no),
             (404, "unknown") => (ErrorKind::NotFound, no),
             (409, "duplicate") => (ErrorKind::Duplicate, lost),
-            (422, "reference" | "token" | "not paid" | "too much") => (ErrorKind::Rejected, no),
+            (422, "reference" | "token" | "not paid" | "too much" | "not held") => (ErrorKind::Rejected, no),
             (500..=599, _) if self.has(Flaw::Calls500ARefusal) => (ErrorKind::Rejected, no),
             _ => (ErrorKind::Unavailable, lost),
         };
@@ -283,6 +295,21 @@ impl Provider for ToyBank {
     fn charges(&self) -> Option<&dyn ChargeProvider> {
         Some(self)
     }
+    fn qr(&self) -> Option<&dyn QrProvider> {
+        Some(self)
+    }
+    fn cancels(&self) -> Option<&dyn CancelProvider> {
+        Some(self)
+    }
+    fn captures(&self) -> Option<&dyn CaptureProvider> {
+        Some(self)
+    }
+    fn voids(&self) -> Option<&dyn VoidProvider> {
+        Some(self)
+    }
+    fn vault(&self) -> Option<&dyn TokenVaultProvider> {
+        Some(self)
+    }
     fn refunds(&self) -> Option<&dyn RefundProvider> {
         Some(self)
     }
@@ -302,13 +329,74 @@ impl InvoiceProvider for ToyBank {
         }
         let reference = request.merchant_ref.as_str();
         let amount = request.amount.minor().to_string();
-        let body = json!({ "ref": reference, "amount": amount, "save": request.save_card }).to_string();
+        let body = json!({ "ref": reference, "amount": amount, "save": request.save_card,
+            "later": request.capture == Capture::Later })
+        .to_string();
         let response = self.write("create_invoice", "/invoice", body).await?;
         self.document(Effect::Write, reference, &response)?;
+        if request.way == Way::Qr {
+            let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), QR);
+            return Ok(Invoice::new(payment, vec![NextAction::ShowQr(self.scannable(reference))]));
+        }
         let page = self.base.join("/page").map_err(|error| malformed(&error.to_string()))?;
         let page = Redirect { url: page, page: PageKind::Card, language: None };
         let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), PAGE);
         Ok(Invoice::new(payment, vec![NextAction::Redirect(page)]))
+    }
+}
+
+impl ToyBank {
+    /// EMVCo's form: the reference as additional data, and the checksum of all before it.
+    fn scannable(&self, reference: &str) -> String {
+        let data = format!("01{:02}{reference}", reference.len());
+        let body = format!("00020101021253037045802VN62{:02}{data}6304", data.len());
+        let sum = body.bytes().fold(0xFFFF_u16, |sum, byte| {
+            (0..8).fold(sum ^ (u16::from(byte) << 8), |sum, _| (sum << 1) ^ ((sum >> 15) * 0x1021))
+        });
+        let sum = if self.has(Flaw::MakesAQrThatDoesNotScan) { sum ^ 1 } else { sum };
+        format!("{body}{sum:04X}")
+    }
+
+    async fn hold(&self, operation: &'static str, path: &str, payment: &PaymentRef) -> Result<Payment> {
+        let body = json!({ "ref": payment.merchant_ref.as_str() }).to_string();
+        let response = self.write(operation, path, body).await?;
+        self.payment(Effect::Write, payment, &response)
+    }
+}
+
+#[async_trait]
+impl QrProvider for ToyBank {
+    async fn create_qr(&self, request: &CreateInvoice) -> Result<Invoice> {
+        self.create_invoice(request).await
+    }
+}
+
+#[async_trait]
+impl CancelProvider for ToyBank {
+    async fn cancel(&self, payment: &PaymentRef) -> Result<Payment> {
+        self.hold("cancel", "/cancel", payment).await
+    }
+}
+
+#[async_trait]
+impl CaptureProvider for ToyBank {
+    async fn capture(&self, request: &CaptureRequest) -> Result<Payment> {
+        self.hold("capture", "/capture", &request.payment).await
+    }
+}
+
+#[async_trait]
+impl VoidProvider for ToyBank {
+    async fn void(&self, request: &VoidRequest) -> Result<Payment> {
+        self.hold("void", "/void", &request.payment).await
+    }
+}
+
+#[async_trait]
+impl TokenVaultProvider for ToyBank {
+    async fn delete_card(&self, token: &CardToken) -> Result<()> {
+        let body = json!({ "token": token.expose() }).to_string();
+        self.write("delete_card", "/forget", body).await.map(drop)
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) struct Payment {
     pub(super) amount: i64,
     code: Option<String>,
     save: bool,
+    later: bool,
     token: Option<String>,
     pub(super) debits: u32,
     pub(super) refunds: BTreeMap<String, i64>,
@@ -77,6 +78,10 @@ impl Bank {
             .route("/payment", get(payment))
             .route("/charge", post(charge))
             .route("/refund", post(refund))
+            .route("/capture", post(hold))
+            .route("/void", post(hold))
+            .route("/cancel", post(hold))
+            .route("/forget", post(forget))
             .with_state(Arc::clone(&ledger));
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
         let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
@@ -98,6 +103,8 @@ impl Bank {
         let mut books = self.books();
         let notify = books.notify.clone();
         let payment = books.payments.get_mut(reference).ok_or("there is no such payment")?;
+        // Money that is to be taken later is only held.
+        let code = if code == "000" && payment.later { "100" } else { code };
         payment.code = Some(code.to_owned());
         let amount = payment.amount.to_string();
         if code == "000" {
@@ -192,8 +199,8 @@ async fn invoice(State(books): State<Books>, uri: Uri, headers: HeaderMap, body:
             return no(422, "reference");
         }
         let amount = request["amount"].as_str().and_then(|amount| amount.parse().ok()).unwrap_or(0);
-        let save = request["save"] == true;
-        books.payments.insert(reference.to_owned(), Payment { amount, save, ..Payment::default() });
+        let (save, later) = (request["save"] == true, request["later"] == true);
+        books.payments.insert(reference.to_owned(), Payment { amount, save, later, ..Payment::default() });
         json!({ "ref": reference, "id": format!("inv-{reference}"), "amount": amount.to_string() })
             .to_string()
             .into_response()
@@ -248,5 +255,36 @@ async fn refund(State(books): State<Books>, uri: Uri, headers: HeaderMap, body: 
         }
         payment.refunds.insert(operation.to_owned(), amount);
         json!({ "ref": reference, "amount": amount.to_string(), "done": true }).to_string().into_response()
+    })
+}
+
+/// Takes held money, lets it go, or takes back an invoice.
+async fn hold(State(books): State<Books>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let request = parse(&body);
+    let reference = request["ref"].as_str().unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    serve(&books, &uri, &headers, &text, reference, |books| {
+        let Some(payment) = books.payments.get_mut(reference) else { return no(404, "unknown") };
+        let code = match (uri.path(), payment.code.as_deref()) {
+            ("/capture", Some("100")) => {
+                payment.debits += 1;
+                "000"
+            }
+            ("/void", Some("100")) | ("/cancel", None) => "801",
+            _ => return no(422, "not held"),
+        };
+        payment.code = Some(code.into());
+        describe(reference, payment)
+    })
+}
+
+async fn forget(State(books): State<Books>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let request = parse(&body);
+    let text = String::from_utf8_lossy(&body);
+    serve(&books, &uri, &headers, &text, "", |books| {
+        match books.tokens.remove(request["token"].as_str().unwrap_or_default()) {
+            Some(_) => json!({ "ref": "", "done": true }).to_string().into_response(),
+            None => no(422, "token"),
+        }
     })
 }
