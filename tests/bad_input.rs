@@ -6,7 +6,7 @@ use std::path::Path;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tulbur_tests::{Sandbox, Shop};
+use tulbur_tests::{Sandbox, Shop, shop_program};
 
 const SECRET: &[u8] = b"sandbox-golomt-secret";
 
@@ -40,7 +40,9 @@ impl Street {
         let sandbox = Sandbox::start(env!("CARGO_BIN_EXE_tulbur-process"), Path::new(folder.path())).await;
         let home = folder.path().join("shop");
         std::fs::create_dir(&home).expect("a folder can be made");
-        let mut shop = Shop::new(env!("CARGO_BIN_EXE_shop-process"), &home, &sandbox);
+        let program =
+            shop_program(env!("CARGO_BIN_EXE_shop-process"), env!("CARGO_BIN_EXE_shop-actix-process"));
+        let mut shop = Shop::new(program, &home, &sandbox);
         shop.start(None).await;
         let http =
             reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");

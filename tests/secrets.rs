@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use tulbur_tests::{Sandbox, Shop, eventually};
+use tulbur_tests::{Sandbox, Shop, eventually, shop_program};
 
 const CARD_NUMBER: &str = "9999990000000006";
 
@@ -76,7 +76,8 @@ async fn no_secret_is_written_or_shown() {
         std::fs::create_dir(made).expect("a folder can be made");
     }
     let sandbox = Sandbox::start(env!("CARGO_BIN_EXE_tulbur-process"), &bank).await;
-    let mut shop = Shop::new(env!("CARGO_BIN_EXE_shop-process"), &home, &sandbox).logging("trace");
+    let program = shop_program(env!("CARGO_BIN_EXE_shop-process"), env!("CARGO_BIN_EXE_shop-actix-process"));
+    let mut shop = Shop::new(program, &home, &sandbox).logging("trace");
     shop.start(None).await;
     let patience = Duration::from_secs(30);
 

@@ -57,7 +57,7 @@ struct Options {
     /// Control port of the sandbox in this process; its bank takes the port after it
     #[arg(long, default_value_t = 4000)]
     sandbox_port: u16,
-    /// Ask the bank every second and expire after a few: for tests against the sandbox
+    /// Ask the bank every second, and take what a dead process left over soon: for tests against the sandbox
     #[arg(long, hide = true)]
     hasty: bool,
     /// Stand still at a named point of a payment's way, to be killed there: for tests
@@ -185,7 +185,7 @@ fn hasty() -> Schedule {
     schedule.operation_lease = Duration::from_millis(1500);
     schedule.work_lease = Duration::from_millis(1500);
     schedule.longest_wait = Duration::from_secs(2);
-    schedule.late_questions = [1, 2, 4, 8].map(Duration::from_secs);
+    schedule.late_questions = [1, 5, 15, 60].map(Duration::from_secs);
     schedule.pace = Some(Poll { first: Duration::from_millis(300), every: Duration::from_millis(300) });
     schedule
 }

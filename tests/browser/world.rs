@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 use tulbur_tests::browser::{Browser, Tools, leaks, say_aloud};
-use tulbur_tests::{PROVIDER, Sandbox, Shop, eventually};
+use tulbur_tests::{PROVIDER, Sandbox, Shop, eventually, shop_program};
 
 /// Longer than every question that the hasty shop asks.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,7 +82,9 @@ impl World {
             std::fs::create_dir(made).expect("a folder can be made");
         }
         let sandbox = Sandbox::start(env!("CARGO_BIN_EXE_tulbur-process"), &bank).await;
-        let mut shop = Shop::new(env!("CARGO_BIN_EXE_shop-process"), &shop, &sandbox);
+        let program =
+            shop_program(env!("CARGO_BIN_EXE_shop-process"), env!("CARGO_BIN_EXE_shop-actix-process"));
+        let mut shop = Shop::new(program, &shop, &sandbox);
         shop.start(None).await;
         let log = folder.path().join("driver.log");
         let browser = Browser::open(tools, scripts, &log, screenshots()).await;

@@ -14,6 +14,18 @@ use tokio::process::{Child, ChildStdout, Command};
 /// The provider that the shop sells through.
 pub const PROVIDER: &str = "golomt-ecommerce";
 
+/// The shop that is tried: on axum, or on actix-web where `TULBUR_SHOP=actix` says so.
+///
+/// # Panics
+/// When it says anything else.
+pub fn shop_program(axum: &'static str, actix: &'static str) -> &'static str {
+    match std::env::var("TULBUR_SHOP").as_deref() {
+        Err(_) | Ok("axum") => axum,
+        Ok("actix") => actix,
+        Ok(other) => panic!("TULBUR_SHOP is axum or actix, not {other}"),
+    }
+}
+
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
