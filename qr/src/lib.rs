@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "picture", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "picture"),
+    doc = "EMVCo payloads, read and written; see the README. Pictures are a feature."
+)]
 
 mod builder;
 mod checksum;
