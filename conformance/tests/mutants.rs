@@ -48,14 +48,15 @@ const MUTANTS: &[Mutant] = &[
         Flaw::Calls500ARefusal,
         &[
             "outcome::create_invoice_answered_with_5xx_is_unknown",
+            "outcome::create_qr_answered_with_5xx_is_unknown",
             "outcome::charge_answered_with_5xx_is_unknown",
             "outcome::refund_answered_with_5xx_is_unknown",
+            "outcome::cancel_answered_with_5xx_is_unknown",
+            "outcome::capture_answered_with_5xx_is_unknown",
+            "outcome::void_answered_with_5xx_is_unknown",
+            "outcome::delete_card_answered_with_5xx_is_unknown",
         ],
-        &[
-            "write::create_invoice_answered_with_500",
-            "write::charge_answered_with_500",
-            "write::refund_answered_with_500",
-        ],
+        &["write::"],
     ),
     mutant(
         Flaw::CallsACutNoEffect,
@@ -97,7 +98,7 @@ const MUTANTS: &[Mutant] = &[
         &["secret::logs_of_create_invoice_show_none", "secret::logs_of_charge_show_none"],
         &["secret::logs_of_", "secret::errors_of_"],
     ),
-    mutant(Flaw::QuotesTheBank, &["secret::errors_of_charge_show_none"], &[]),
+    mutant(Flaw::QuotesTheBank, &["secret::errors_of_charge_show_none"], &["secret::errors_of_"]),
     mutant(
         Flaw::ClaimsRefundsAndRefusesThem,
         &["ability::refund_is_there_and_works"],
@@ -152,7 +153,16 @@ const MUTANTS: &[Mutant] = &[
             "hold::voided_money_is_not_paid",
             "ability::capture_is_there_and_works",
         ],
-        &["ability::void_"],
+        &[
+            "ability::void_",
+            "outcome::capture_",
+            "outcome::void_",
+            "write::capture_",
+            "write::void_",
+            "answer::capture_",
+            "answer::void_",
+            "secret::",
+        ],
     ),
     mutant(Flaw::RefundsInPartsAgainstItsRule, &["refund::a_part_as_the_limits_declare"], &[]),
 ];

@@ -65,7 +65,7 @@ async fn cancelled_too_late(world: Arc<World>) -> Checked {
     world.act(Deed::Pay, &payment.merchant_ref).await?;
     match cancels.cancel(&payment).await {
         Ok(answer) => {
-            ensure!(answer.status.is_paid(), "it was paid, and cancelling calls it {}", answer.status)
+            ensure!(answer.status.is_paid(), "it was paid, and cancelling calls it {}", answer.status);
         }
         refused => drop(error_of("cancelling what was paid", refused)?),
     }
