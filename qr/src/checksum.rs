@@ -25,12 +25,15 @@ const X25: Crc<u16> = Crc::<u16>::new(&CRC_16_IBM_SDLC);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Checksum {
-    /// CRC-16/CCITT-FALSE, not reflected, no final xor: what EMVCo prescribes (EMV QR Code Specification for Payment
-    /// Systems, Merchant-Presented Mode 1.1, section 4.7.3). Everybody whose payloads we have seen uses it, except:
+    /// CRC-16/CCITT-FALSE, not reflected, no final xor: what EMVCo prescribes for the data object with
+    /// the id 63, and what its own example carries. Everybody whose payloads we have seen uses it, except one:
     Emvco,
     /// CRC-16/X-25, reflected, final xor `FFFF`: what the one published payload of Golomt Bank's Instore API carries,
     /// in lower case (the response sample of its document page `instore_api_invoice_qr`). The document does not say
     /// so; it is inferred from the value, and no other catalogued 16-bit checksum gives it.
+    ///
+    /// A likely reason: EMVCo names ISO/IEC 13239 beside the polynomial and the initial value, and the checksum of that
+    /// standard (HDLC) is this one.
     X25,
 }
 

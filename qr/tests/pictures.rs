@@ -157,6 +157,31 @@ fn a_code_keeps_its_text_when_a_seventh_of_it_is_gone() {
 }
 
 #[test]
+fn there_is_more_correction_where_it_costs_no_space() {
+    let level = |text: &str| {
+        let image = from_png(&Picture::of_text(text, Correction::Medium).expect("it fits").to_png(4));
+        let height = image.grey.len() / image.width;
+        let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(image.width, height, |x, y| {
+            image.grey[y * image.width + x]
+        });
+        prepared.detect_grids()[0].decode().expect("the code is whole").0
+    };
+    // The two bits of a code's format: 0 is M, 1 is L, 2 is H, 3 is Q. Version 1 holds 34 digits with M, 17 with H.
+    for (digits, bits) in [(17, 2), (18, 3), (27, 3), (28, 0), (34, 0)] {
+        let found = level(&"7".repeat(digits));
+        assert_eq!((found.version.0, found.ecc_level), (1, bits), "{digits} digits");
+    }
+}
+
+#[test]
+fn below_the_last_row_is_light() {
+    let picture = Picture::of_text("1", Correction::default()).expect("it fits");
+    let last = |terminal| picture.to_terminal(terminal).lines().last().map(str::to_owned);
+    assert_eq!(last(Terminal::DarkOnLight), Some(" ".repeat(picture.side())));
+    assert_eq!(last(Terminal::LightOnDark), Some("█".repeat(picture.side())));
+}
+
+#[test]
 fn the_size_of_a_png_has_bounds() {
     let picture = Picture::of_text("1", Correction::default()).expect("it fits");
     for (asked, given) in [(0, 1), (1, 1), (64, 64), (255, 64)] {

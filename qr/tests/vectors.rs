@@ -124,6 +124,10 @@ fn a_mongolian_payload_has_its_fields_by_name() {
     assert_eq!(golomt.national_account(), None);
     assert_eq!(golomt.vietqr(), None);
 
+    // UnionPay has two ids.
+    let at_16 = Payload::parse("16312662049626620496002303100000147").expect("it reads");
+    assert_eq!(at_16.union_pay(), golomt.union_pay());
+
     let qpay = Payload::parse(&named("qpay-postmerchant-2")).expect("it reads");
     assert_eq!(qpay.terminal(), Some("80t03dDu6zrZUZpn8NRr"));
     assert_eq!(qpay.national_account(), Some(NationalAccount::new("CAXBMNUB", "80t03dDu6zrZUZpn8NRr")));
