@@ -4,11 +4,12 @@
 //! ([`Counterpart`]; [`SandboxCounterpart`] is a ready one). The suite looks at the provider's traits, flows and limits,
 //! chooses the checks that follow from them, and runs each against real sockets, offline:
 //!
-//! ```ignore
-//! // tests/conformance.rs, with `harness = false` in Cargo.toml
-//! fn main() -> std::process::ExitCode {
-//!     let suite = tulbur_conformance::Suite::new(MyBankUnderTest::new(), MyCounterpart::new());
-//!     tulbur_conformance::main(&suite)
+//! ```
+//! use tulbur_conformance::{Counterpart, Suite, UnderTest};
+//!
+//! /// What `main` of `tests/conformance.rs` ends with, where Cargo.toml has `harness = false` for it.
+//! fn try_all(my_bank: impl UnderTest, its_other_side: impl Counterpart) -> std::process::ExitCode {
+//!     tulbur_conformance::main(&Suite::new(my_bank, its_other_side))
 //! }
 //! ```
 //!

@@ -79,8 +79,27 @@ inventory::collect!(Registration);
 
 /// Registers a provider with every application that links this crate.
 ///
-/// ```ignore
+/// ```
+/// # use std::sync::Arc;
+/// # use tulbur_core::{AccountName, BuildEnv, Provider, ProviderFactory, ProviderInfo, Registry, Result};
+/// struct MyBankFactory;
+///
+/// impl ProviderFactory for MyBankFactory {
+///     const ID: &'static str = "my-bank";
+/// #   type Config = ();
+/// #   fn describe() -> ProviderInfo {
+/// #       unreachable!()
+/// #   }
+/// #   fn build(_: &AccountName, _: (), _: &BuildEnv) -> Result<Arc<dyn Provider>> {
+/// #       unreachable!()
+/// #   }
+///     // ...
+/// }
+///
 /// tulbur_core::register_provider!(MyBankFactory);
+///
+/// assert_eq!(Registry::linked()?.ids()[0].as_str(), "my-bank");
+/// # Ok::<(), tulbur_core::Error>(())
 /// ```
 ///
 /// A crate that nothing names is not linked: an application says once `use my_bank as _;`. Where link-time
