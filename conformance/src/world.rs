@@ -7,8 +7,8 @@ use std::time::Duration;
 use tulbur_core::layers::{Retry, Tracing};
 use tulbur_core::{
     BuildEnv, CallbackUrl, Capture, CardSetupState, CardToken, ChargeRequest, Clock, CreateCardSetup,
-    CreateInvoice, Error, FlowStart, Invoice, Language, MerchantRef, Money, NotifyAddress, Payment,
-    PaymentRef, PaymentStatus, Provider, ProviderInfo, RandomIds, Timestamp, Way, async_trait, system_now,
+    CreateInvoice, Error, Invoice, Language, MerchantRef, Money, NotifyAddress, Payment, PaymentRef,
+    PaymentStatus, Provider, ProviderInfo, RandomIds, Timestamp, Way, async_trait, system_now,
 };
 
 use crate::counterpart::{Books, Counterpart, CounterpartError, Deed, Skill};
@@ -291,7 +291,7 @@ impl World {
 
     /// The flow in which a charge is asked about.
     pub(crate) fn charge_ref(&self, request: &ChargeRequest) -> Option<PaymentRef> {
-        let flow = self.info().flow_of(&FlowStart::Charge)?.flow.clone();
+        let flow = self.provider.flow_of_charge(request)?.flow.clone();
         Some(PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), flow))
     }
 }

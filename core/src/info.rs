@@ -149,6 +149,10 @@ pub enum FlowStart {
     CardSetup,
     /// The charge of a saved card.
     Charge,
+    /// A request whose options ask for it; the provider says which by
+    /// [`flow_of_invoice`](crate::Provider::flow_of_invoice) and
+    /// [`flow_of_charge`](crate::Provider::flow_of_charge).
+    Options,
 }
 
 /// What is known of one flow before there is a payment.
@@ -180,6 +184,15 @@ pub struct RefundRule {
     /// Whether one payment can be refunded several times.
     pub repeated: bool,
     /// How long after the payment; none if unknown.
+    pub window: Option<Duration>,
+}
+
+/// What captures an account can make of money that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaptureRule {
+    /// Whether less than what is held can be taken.
+    pub partial: bool,
+    /// How long the money is held; none if unknown.
     pub window: Option<Duration>,
 }
 
@@ -228,6 +241,8 @@ pub struct ProviderInfo {
     pub amounts: Option<AmountRange>,
     /// What refunds it makes, if any.
     pub refunds: Option<RefundRule>,
+    /// What captures it makes, if any.
+    pub captures: Option<CaptureRule>,
     /// Where it learns the notification address.
     pub notify: NotifyAddress,
     /// Whether a payment can save the card on the way.
@@ -256,6 +271,7 @@ impl ProviderInfo {
             ref_rule,
             amounts: None,
             refunds: None,
+            captures: None,
             notify: NotifyAddress::None,
             saves_card_with_payment: false,
         }

@@ -42,12 +42,12 @@ pub use http::{
 };
 pub use ids::{IdSource, RandomIds, SequenceIds};
 pub use info::{
-    Ability, AmountRange, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress, OperationInfo, Poll,
-    ProofBy, ProviderInfo, QueryBy, RefundRule,
+    Ability, AmountRange, CaptureRule, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress,
+    OperationInfo, Poll, ProofBy, ProviderInfo, QueryBy, RefundRule,
 };
 pub use ipn::{Channel, Delivery, Fields, IpnEvent, IpnOutcome, Meaning, Proof, Reply, Subject};
 pub use money::{AmountFormat, AmountText, Currency, Money, MoneyError};
-pub use next::{AppLink, CallbackUrl, Language, NextAction, PageKind, Redirect, is_loopback};
+pub use next::{AppLink, CallbackUrl, Embed, Language, NextAction, PageKind, Redirect, is_loopback};
 pub use provider::{
     CancelProvider, CaptureProvider, ChargeProvider, InvoiceProvider, IpnProvider, Provider, QrProvider,
     QueryProvider, RefundProvider, TokenVaultProvider, TokenizeProvider, VoidProvider, abilities,
@@ -65,8 +65,8 @@ pub use request::{
 pub use secret::CardToken;
 pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};
 pub use verified::{
-    HmacHexKeys, IpnFacts, Place, Role, SaltedSha256, SignedField, Verified, charge, confirm,
-    confirm_card_setup,
+    HmacHexKeys, IpnFacts, Place, Role, SaltedSha256, SignedField, Verified, cancel, capture, charge,
+    confirm, confirm_card_setup, void,
 };
 
 #[doc(hidden)]

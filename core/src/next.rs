@@ -95,6 +95,19 @@ pub struct AppLink {
     pub logo: Option<Url>,
 }
 
+/// A provider's modal: a script that the page loads, and the function of it that the page calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Embed {
+    /// Address of the script.
+    pub script: Url,
+    /// The global function, called as `function(value, on_result, on_close, { language })`.
+    pub function: String,
+    /// The id of the element that the script wants to find in the page.
+    pub container: String,
+    /// What the function is called with; an address that the modal opens, as a rule.
+    pub value: String,
+}
+
 /// One way for the payer to go on. An invoice has alternatives, in order of preference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -106,13 +119,8 @@ pub enum NextAction {
     ShowQr(String),
     /// Offer these app links, on the payer's phone.
     OpenApp(Vec<AppLink>),
-    /// Load the provider's script and hand it this value.
-    Embed {
-        /// Address of the script.
-        script: Url,
-        /// What the script is called with.
-        value: String,
-    },
+    /// Show the provider's own modal inside the shop's page.
+    Embed(Embed),
     /// Nothing to show: it waits for approval on the payer's phone.
     Approve,
 }

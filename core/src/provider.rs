@@ -9,7 +9,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::info::{Ability, ProviderInfo};
+use crate::info::{Ability, FlowInfo, FlowStart, ProviderInfo};
 use crate::ipn::{Delivery, IpnEvent, IpnOutcome, Reply};
 use crate::reference::PaymentRef;
 use crate::request::{
@@ -25,6 +25,15 @@ use crate::status::Payment;
 pub trait Provider: Any + Debug + Send + Sync {
     /// What this account's provider is and can do.
     fn info(&self) -> &ProviderInfo;
+    /// The flow that this request begins. A provider whose options choose among flows says so here, because a payment
+    /// is stored under its flow before the provider has answered.
+    fn flow_of_invoice(&self, request: &CreateInvoice) -> Option<&FlowInfo> {
+        self.info().invoice_flow(request.way)
+    }
+    /// The flow that this charge begins, as [`flow_of_invoice`](Self::flow_of_invoice) does.
+    fn flow_of_charge(&self, _request: &ChargeRequest) -> Option<&FlowInfo> {
+        self.info().flow_of(&FlowStart::Charge)
+    }
     /// Makes invoices that a payer pays on a page, in an app or on a phone.
     fn invoices(&self) -> Option<&dyn InvoiceProvider> {
         None

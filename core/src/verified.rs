@@ -11,9 +11,11 @@ use subtle::ConstantTimeEq;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ipn::Proof;
 use crate::money::{Currency, Money};
-use crate::provider::{ChargeProvider, QueryProvider, TokenizeProvider};
+use crate::provider::{
+    CancelProvider, CaptureProvider, ChargeProvider, QueryProvider, TokenizeProvider, VoidProvider,
+};
 use crate::reference::{MerchantRef, PaymentRef, ProviderRef};
-use crate::request::{CardSetupAnswer, Charge, ChargeRequest};
+use crate::request::{CaptureRequest, CardSetupAnswer, Charge, ChargeRequest, VoidRequest};
 use crate::status::{Payment, PaymentStatus};
 
 /// Something that the provider has proven: by a checksum that covers it, or by answering our own question.
@@ -59,6 +61,18 @@ impl IpnFacts {
     pub fn new(merchant_ref: MerchantRef, status: PaymentStatus, amount: Money) -> Self {
         Self { merchant_ref: Some(merchant_ref), provider_ref: None, status, amount }
     }
+
+    /// Facts about a payment named by the provider's reference alone.
+    pub fn of_provider_ref(provider_ref: ProviderRef, status: PaymentStatus, amount: Money) -> Self {
+        Self { merchant_ref: None, provider_ref: Some(provider_ref), status, amount }
+    }
+
+    /// Named by the provider's reference too.
+    #[must_use]
+    pub fn with_provider_ref(mut self, provider_ref: ProviderRef) -> Self {
+        self.provider_ref = Some(provider_ref);
+        self
+    }
 }
 
 /// Asks the provider and proves its answer: it must be about the reference that was asked about.
@@ -95,6 +109,38 @@ pub async fn charge(provider: &dyn ChargeProvider, request: &ChargeRequest) -> R
         return Err(other_payment().with_outcome(crate::error::Outcome::Unknown));
     }
     Ok(Verified(charge))
+}
+
+/// Takes money that is held; the direct answer is proof, if it is about this payment.
+///
+/// # Errors
+/// As [`charge`].
+pub async fn capture(provider: &dyn CaptureProvider, request: &CaptureRequest) -> Result<Verified<Payment>> {
+    answer_about(&request.payment, provider.capture(request).await?)
+}
+
+/// Lets go of money that is held; the direct answer is proof, if it is about this payment.
+///
+/// # Errors
+/// As [`charge`].
+pub async fn void(provider: &dyn VoidProvider, request: &VoidRequest) -> Result<Verified<Payment>> {
+    answer_about(&request.payment, provider.void(request).await?)
+}
+
+/// Takes back an invoice; the direct answer is proof, if it is about this payment.
+///
+/// # Errors
+/// As [`charge`].
+pub async fn cancel(provider: &dyn CancelProvider, payment: &PaymentRef) -> Result<Verified<Payment>> {
+    answer_about(payment, provider.cancel(payment).await?)
+}
+
+/// Proves the answer to a write: what it says of another payment says nothing of this one.
+fn answer_about(asked: &PaymentRef, answered: Payment) -> Result<Verified<Payment>> {
+    match check_same(asked, &answered.reference) {
+        Ok(()) => Ok(Verified(answered)),
+        Err(error) => Err(error.with_outcome(crate::error::Outcome::Unknown)),
+    }
 }
 
 fn other_payment() -> Error {

@@ -89,7 +89,7 @@ impl Payments {
             continue_to: request.continue_to.clone(),
             content,
         };
-        let flow = flow_name(info.invoice_flow(request.way), &request.account)?;
+        let flow = flow_name(provider.flow_of_invoice(&invoice), &request.account)?;
         let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
         self.start(Begin {
             intent,
@@ -144,7 +144,7 @@ impl Payments {
             continue_to: request.continue_to.clone(),
             content: request.content()?,
         };
-        let flow = flow_name(provider.info().flow_of(&FlowStart::Charge), &account)?;
+        let flow = flow_name(provider.flow_of_charge(&charge), &account)?;
         let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
         self.start(Begin { intent, reference, secret, own_reference: false, write: Write::Charge(charge) })
             .await

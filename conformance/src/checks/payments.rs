@@ -40,13 +40,13 @@ async fn ways(world: Arc<World>) -> Checked {
         );
         let shown = |wanted: fn(&NextAction) -> bool| invoice.next.iter().any(wanted);
         let right = match way {
-            Way::Page => shown(|next| matches!(next, NextAction::Redirect(_) | NextAction::Embed { .. })),
+            Way::Page => shown(|next| matches!(next, NextAction::Redirect(_) | NextAction::Embed(_))),
             Way::Qr => shown(|next| matches!(next, NextAction::ShowQr(_))),
             Way::App => shown(|next| matches!(next, NextAction::OpenApp(_))),
             Way::Phone => shown(|next| matches!(next, NextAction::Approve)),
         };
         ensure!(right, "{way:?}: there is nothing for that way in {:?}", invoice.next);
-        let flow = world.info().invoice_flow(way).map(|info| &info.flow);
+        let flow = world.provider.flow_of_invoice(&request).map(|info| &info.flow);
         ensure!(
             flow == Some(&invoice.payment.flow),
             "{way:?}: the flow is {:?}, not {flow:?}",
