@@ -27,6 +27,10 @@ pub use tulbur_payments as payments;
 #[cfg(feature = "golomt-ecommerce")]
 pub use tulbur_golomt_ecommerce as golomt_ecommerce;
 
+/// Golomt Bank's Instore service: SocialPay at the till.
+#[cfg(feature = "golomt-instore")]
+pub use tulbur_golomt_instore as golomt_instore;
+
 /// The network and the clock that providers are given.
 #[cfg(feature = "reqwest")]
 pub use tulbur_reqwest as reqwest;

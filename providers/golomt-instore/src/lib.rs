@@ -1,0 +1,1 @@
+//! Golomt Bank Instore: SocialPay at the till.
