@@ -234,6 +234,19 @@ impl Inner {
         let Some(record) = found else {
             return self.take_unknown(account, event, delivery, anybody).await;
         };
+        if !anybody && !is_about(event, &record) {
+            let meaning = event.meaning().to_hex();
+            let mut entry = self.inbox_entry(account, event, &meaning, delivery);
+            entry.payment = Some(record.id.clone());
+            entry.verdict = Verdict::Contradiction;
+            "it names our reference together with another one of the provider's".clone_into(&mut entry.note);
+            let detail = format!(
+                "a genuine notification ({}) is about another one of the provider's payments",
+                claim_of(event)
+            );
+            self.apply(&record.id, &Fact::Contradicted { detail }, Some(&entry)).await?;
+            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(record.id) });
+        }
         let earlier = self.store.delivered(account, event.repeat_key()).await?;
         // What anybody can send has one row, however much it varies.
         let meaning = if anybody { "-".to_owned() } else { event.meaning().to_hex() };
@@ -259,7 +272,7 @@ impl Inner {
         let fact = match &event.proof {
             Proof::Signed(facts) => {
                 let card = event.saved_card.as_ref().and_then(|saved| self.seal_card(&record, saved));
-                Fact::Proven(Box::new(Proven::by_notification(facts.clone(), event)), card)
+                Fact::Proven(Box::new(Proven::by_notification(facts.clone(), event, &record.reference)), card)
             }
             Proof::Hint { .. } => {
                 let (source, who) = match delivery.channel {

@@ -4,8 +4,9 @@ use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tulbur_core::{AccountName, Money, OrderRef, Timestamp};
+use tulbur_core::{AccountName, Money, OperationRef, OrderRef, Timestamp};
 
+use crate::operation::OperationKind;
 use crate::record::{CardId, CustomerRef, EventId, PaymentId, Status};
 
 /// When the money came.
@@ -34,6 +35,30 @@ pub enum EventKind {
     PaidAgain {
         /// How much.
         amount: Money,
+    },
+    /// The money is held. It is taken by [`Payments::capture`](crate::Payments::capture), let go by
+    /// [`Payments::void`](crate::Payments::void).
+    Authorized {
+        /// How much.
+        amount: Money,
+    },
+    /// Money was given back.
+    Refunded {
+        /// The refund.
+        operation: OperationRef,
+        /// How much.
+        amount: Money,
+    },
+    /// The provider refused a capture, void or refund: nothing happened.
+    OperationRefused {
+        /// The operation.
+        operation: OperationRef,
+        /// What it was to do.
+        kind: OperationKind,
+        /// The provider's code.
+        code: Option<String>,
+        /// The provider's words.
+        text: Option<String>,
     },
     /// A payment was refused. The order may be paid by another one.
     Declined {
@@ -68,6 +93,9 @@ impl EventKind {
         match self {
             Self::Paid { .. } => "paid",
             Self::PaidAgain { .. } => "paid-again",
+            Self::Authorized { .. } => "authorized",
+            Self::Refunded { .. } => "refunded",
+            Self::OperationRefused { .. } => "operation-refused",
             Self::Declined { .. } => "declined",
             Self::Canceled => "canceled",
             Self::Expired => "expired",
@@ -126,6 +154,8 @@ pub enum AttentionKind {
     UnresolvedOperation,
     /// The provider no longer says that a paid payment is paid.
     Reversed,
+    /// Something that proves nothing says that it was paid, and the provider cannot be asked.
+    Unproven,
 }
 
 impl AttentionKind {
@@ -138,6 +168,7 @@ impl AttentionKind {
             Self::Contradiction => "contradiction",
             Self::UnresolvedOperation => "unresolved-operation",
             Self::Reversed => "reversed",
+            Self::Unproven => "unproven",
         }
     }
 }
@@ -186,6 +217,8 @@ pub enum Source {
     Clock,
     /// A restart found it half done.
     Recovery,
+    /// A person who looked it up.
+    Person,
 }
 
 impl Source {
@@ -199,6 +232,7 @@ impl Source {
             Self::Query => "query",
             Self::Clock => "clock",
             Self::Recovery => "recovery",
+            Self::Person => "person",
         }
     }
 }

@@ -17,6 +17,8 @@ mod deliver;
 mod error;
 mod event;
 mod open;
+mod operate;
+mod operation;
 mod payments;
 mod probe;
 mod proven;
@@ -37,13 +39,14 @@ pub use event::{
     AttentionItem, AttentionKind, Event, EventHandler, EventKind, HandlerError, History, HistoryEntry,
     Source, Timing,
 };
+pub use operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
 pub use payments::{Payments, PaymentsBuilder};
 pub use probe::{Point, Probe};
 pub use record::{
     Card, CardId, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord,
     Purpose, Status,
 };
-pub use request::{ChargeCard, OpenCardSetup, OpenPayment};
+pub use request::{CapturePayment, ChargeCard, OpenCardSetup, OpenPayment, RefundPayment, VoidPayment};
 pub use schedule::Schedule;
 pub use seal::SealingKeys;
 #[cfg(feature = "sqlite")]

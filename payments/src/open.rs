@@ -7,18 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tulbur_core::{
-    AccountName, CallbackUrl, CardInfo, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice,
+    AccountName, CallbackUrl, Capture, CardInfo, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice,
     Error as CoreError, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, Language, MerchantRef,
     NotifyAddress, OperationState, Outcome, PaymentRef, Provider, ReturnUrls, Way,
 };
 
 use crate::error::{Error, Result, StoreError};
 use crate::event::{HistoryEntry, Source};
+use crate::operate::{Ask, key_conflict};
+use crate::operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind};
 use crate::payments::{Flight, Inner, Payments, secret_hash};
 use crate::probe::Point;
 use crate::proven::Proven;
 use crate::record::{Order, OrderRecord, PageSecret, PaymentId, PaymentRecord, Purpose, Status};
-use crate::request::{ChargeCard, OpenCardSetup, OpenPayment};
+use crate::request::{ChargeCard, OpenCardSetup, OpenPayment, digest};
 use crate::store::{Changes, Find};
 use crate::transition::Fact;
 
@@ -36,7 +38,9 @@ struct Intent {
     description: String,
     language: Language,
     continue_to: Option<CallbackUrl>,
+    capture: Capture,
     content: String,
+    key: Option<IdempotencyKey>,
 }
 
 impl Payments {
@@ -69,6 +73,7 @@ impl Payments {
         invoice.way = request.way;
         invoice.payer = request.payer.clone();
         invoice.save_card = request.save_card_for.is_some();
+        invoice.capture = request.capture;
         invoice.options = request.options.clone();
         invoice.return_urls = Some(match request.return_urls.clone() {
             Some(urls) => urls,
@@ -87,7 +92,9 @@ impl Payments {
             description: request.description.clone(),
             language: request.language,
             continue_to: request.continue_to.clone(),
+            capture: request.capture,
             content,
+            key: request.key.clone(),
         };
         let flow = flow_name(provider.flow_of_invoice(&invoice), &request.account)?;
         let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
@@ -128,6 +135,7 @@ impl Payments {
         let mut charge = ChargeRequest::new(merchant_ref.clone(), request.amount, token);
         charge.description.clone_from(&request.description);
         charge.language = request.language;
+        charge.options = request.options.clone();
         charge.return_urls = Some(inner.return_urls(&account, &secret)?);
         charge.notify_url = inner.notify_url(provider, &secret)?;
         charge.check(provider)?;
@@ -142,7 +150,9 @@ impl Payments {
             description: request.description.clone(),
             language: request.language,
             continue_to: request.continue_to.clone(),
+            capture: Capture::Now,
             content: request.content()?,
+            key: request.key.clone(),
         };
         let flow = flow_name(provider.flow_of_charge(&charge), &account)?;
         let reference = PaymentRef::new(merchant_ref, Some(request.amount), flow);
@@ -174,7 +184,9 @@ impl Payments {
             description: String::new(),
             language: request.language,
             continue_to: request.continue_to.clone(),
+            capture: Capture::Now,
             content: String::new(),
+            key: request.key.clone(),
         };
         let reference = PaymentRef::new(
             merchant_ref,
@@ -187,39 +199,54 @@ impl Payments {
 
     /// Gives a payment or card set-up up.
     ///
-    /// Where the provider can cancel, it is asked to. Where it cannot, the payment is canceled here and watched: if
-    /// it is paid all the same, there is a `Paid` event with `After(Canceled)`. What ended before is returned as it
-    /// is.
+    /// Where the provider can cancel, it is asked to, as an operation of its own. Where it cannot, the payment is
+    /// canceled here and watched: if it is paid all the same, there is a `Paid` event with `After(Canceled)`. What
+    /// ended before is returned as it is.
     ///
     /// # Errors
-    /// [`Error::Conflict`] while nobody knows whether it was charged.
+    /// [`Error::Conflict`] while nobody knows whether it was charged, and for money that is held: that is for
+    /// [`Payments::void`].
     pub async fn cancel(&self, id: &PaymentId) -> Result<PaymentRecord> {
-        let this = self.clone();
-        let id = id.clone();
-        in_its_own_task(async move {
-            let record = this.0.load(&id).await?;
-            if !record.status.is_open() {
-                return Ok(record);
-            }
-            let moves_money = this.0.flow(&record)?.effect == FlowEffect::MovesMoney;
-            if moves_money && record.operation != OperationState::Succeeded {
-                return Err(Error::conflict(
-                    format!("payment `{id}`"),
-                    "it may have been charged; wait until the provider has been asked",
-                ));
-            }
-            if let Some(cancels) = this.0.provider(&record.account)?.cancels() {
-                if let Err(error) = cancels.cancel(&record.reference).await {
-                    tracing::warn!(payment = %id, %error, "the provider did not cancel");
-                }
-                let record = this.0.ask(&id).await?;
+        let record = self.0.load(id).await?;
+        if !record.status.is_open() {
+            return Ok(record);
+        }
+        if record.status == Status::Authorized {
+            return Err(Error::conflict(format!("payment `{id}`"), "its money is held; void it"));
+        }
+        let moves_money = self.0.flow(&record)?.effect == FlowEffect::MovesMoney;
+        if moves_money && record.operation != OperationState::Succeeded {
+            return Err(Error::conflict(
+                format!("payment `{id}`"),
+                "it may have been charged; wait until the provider has been asked",
+            ));
+        }
+        if self.0.provider(&record.account)?.cancels().is_some() && record.order().is_some() {
+            let ask = Ask {
+                kind: OperationKind::Cancel,
+                payment: id.clone(),
+                amount: None,
+                reason: String::new(),
+                key: None,
+            };
+            let told = match self.operate(ask).await {
+                Ok(operation) => operation.state == OperationState::Succeeded,
+                // It was told before, or ended meanwhile, or the provider refused.
+                Err(Error::Conflict { .. } | Error::Provider(_)) => false,
+                Err(error) => return Err(error),
+            };
+            if !told {
+                let record = self.0.ask(id).await?;
                 if !record.status.is_open() {
                     return Ok(record);
                 }
             }
-            this.0.apply(&id, &Fact::GivenUp, None).await
-        })
-        .await
+        }
+        let record = self.0.load(id).await?;
+        if record.status != Status::Pending {
+            return Ok(record);
+        }
+        self.0.apply(id, &Fact::GivenUp, None).await
     }
 
     /// Commits the intent and performs its write, in a task of its own.
@@ -244,7 +271,7 @@ impl Payments {
         let mut changes = self.0.changed.subscribe();
         let mut record = self.0.load(&id).await?;
         while matches!(record.operation, OperationState::Reserved | OperationState::Submitted)
-            && self.0.is_in_flight(&id)
+            && self.0.is_in_flight(id.as_str())
         {
             tokio::select! {
                 _ = changes.recv() => {}
@@ -257,7 +284,7 @@ impl Payments {
 }
 
 /// Runs a future to its end, whatever becomes of the caller.
-async fn in_its_own_task<T: Send + 'static>(
+pub(crate) async fn in_its_own_task<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     match tokio::spawn(work).await {
@@ -318,7 +345,18 @@ impl Inner {
     async fn reserve(self: &Arc<Self>, begin: &Begin) -> Result<Reserved> {
         const TRIES: usize = 20;
         let Begin { intent, reference, secret, own_reference, .. } = begin;
+        let key = intent.key.as_ref().map(|key| Ok::<_, Error>((key, key_content(intent)?))).transpose()?;
         for _ in 0..TRIES {
+            if let Some((key, content)) = &key
+                && let Some(used) = self.store.key(key).await?
+            {
+                return match used.subject {
+                    KeySubject::Payment(payment) if used.content == *content => {
+                        self.load(&payment).await.map(Reserved::Live)
+                    }
+                    _ => Err(key_conflict(key)),
+                };
+            }
             let order = match &intent.purpose {
                 Purpose::Payment { order, .. } => self.store.order(order).await?,
                 Purpose::CardSetup { .. } => None,
@@ -344,7 +382,7 @@ impl Inner {
             let now = self.clock.now();
             let record = self.new_record(intent, reference.clone(), secret);
             // Before the commit: whoever finds the record then sees that its answer is waited for.
-            let flight = Flight::start(self, &record.id);
+            let flight = Flight::start(self, record.id.as_str());
             let mut changes = Changes::default();
             if let Purpose::Payment { order: name, amount, .. } = &intent.purpose {
                 // An order that exists is written unchanged: its version keeps two openings apart.
@@ -378,6 +416,12 @@ impl Inner {
                 },
             });
             changes.payments.push(record.clone());
+            changes.keys.extend(key.as_ref().map(|(key, content)| KeyRecord {
+                key: (*key).clone(),
+                content: content.clone(),
+                subject: KeySubject::Payment(record.id.clone()),
+                at: now,
+            }));
             match self.commit(changes).await {
                 Ok(()) => {
                     metrics::counter!("tulbur_payments_opened_total").increment(1);
@@ -410,6 +454,10 @@ impl Inner {
             text: None,
             card: CardInfo::default(),
             saved_card: None,
+            capture: intent.capture,
+            captured: None,
+            refunded: None,
+            paid_at: None,
             created_at: now,
             changed_at: now,
             expires_at: None,
@@ -477,6 +525,13 @@ impl Inner {
             }
         }
     }
+}
+
+/// What tells a request with a key from another: the order or customer, and all that [`OpenPayment`] compares.
+fn key_content(intent: &Intent) -> Result<String> {
+    digest(
+        &serde_json::json!({ "purpose": intent.purpose, "account": intent.account, "content": intent.content }),
+    )
 }
 
 /// The payment that is open already, if it is for the same; none if a new one may be made.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, broadcast};
 use tulbur_core::{
-    AccountName, Clock, ErrorKind, FlowInfo, IdSource, OrderRef, Provider, RandomIds, Timestamp, Url,
-    is_loopback,
+    AccountName, Clock, ErrorKind, FlowInfo, IdSource, OperationRef, OrderRef, Provider, RandomIds,
+    Timestamp, Url, is_loopback,
 };
 
 use crate::ask::AskSlot;
@@ -40,8 +40,8 @@ pub(crate) struct Inner {
     pub(crate) changed: broadcast::Sender<PaymentId>,
     /// That the worker has something to do.
     pub(crate) wake: Notify,
-    /// Writes that this process is waiting for; a restart takes over only others'.
-    pub(crate) in_flight: Mutex<HashSet<PaymentId>>,
+    /// Ids of the payments and operations whose answer this process is waiting for; others' are taken over.
+    pub(crate) in_flight: Mutex<HashSet<String>>,
     pub(crate) asks: Mutex<HashMap<PaymentId, Arc<AskSlot>>>,
     /// Decisions about one payment follow each other in this process, so that a thousand deliveries of one
     /// notification do not read, decide and conflict a thousand times. Other processes are kept apart by versions.
@@ -384,11 +384,22 @@ impl Inner {
         }
     }
 
-    /// The only way by which a payment changes: reads it, lets [`transition`] decide, commits, and decides anew if
-    /// somebody else was first.
+    /// Applies a fact about a payment, with the delivery that told it.
     pub(crate) async fn apply(
         &self,
         id: &PaymentId,
+        fact: &Fact,
+        delivery: Option<&InboxEntry>,
+    ) -> Result<PaymentRecord> {
+        self.decide(id, None, fact, delivery).await
+    }
+
+    /// The only way by which a payment or an operation changes: reads it, lets [`transition`] decide, commits, and
+    /// decides anew if somebody else was first.
+    pub(crate) async fn decide(
+        &self,
+        id: &PaymentId,
+        operation: Option<&OperationRef>,
         fact: &Fact,
         delivery: Option<&InboxEntry>,
     ) -> Result<PaymentRecord> {
@@ -401,10 +412,15 @@ impl Inner {
                 Some(order) => self.store.order(order).await?.map(|order| order.record),
                 None => None,
             };
+            let operation = match operation {
+                Some(operation) => self.store.operation(operation).await?,
+                None => None,
+            };
             let mut changes = transition(
                 &Situation {
                     order: order.as_ref(),
                     payment: &payment,
+                    operation: operation.as_ref(),
                     flow: self.flow(&payment)?,
                     schedule: &self.schedule,
                     now: self.clock.now(),
@@ -440,7 +456,7 @@ impl Inner {
         Ok(())
     }
 
-    pub(crate) fn is_in_flight(&self, id: &PaymentId) -> bool {
+    pub(crate) fn is_in_flight(&self, id: &str) -> bool {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
@@ -451,12 +467,12 @@ impl Inner {
 }
 
 /// A write that this process is waiting for, as long as this lives.
-pub(crate) struct Flight(Arc<Inner>, PaymentId);
+pub(crate) struct Flight(Arc<Inner>, String);
 
 impl Flight {
-    pub(crate) fn start(inner: &Arc<Inner>, id: &PaymentId) -> Self {
-        inner.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
-        Self(Arc::clone(inner), id.clone())
+    pub(crate) fn start(inner: &Arc<Inner>, id: &str) -> Self {
+        inner.in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned());
+        Self(Arc::clone(inner), id.to_owned())
     }
 }
 

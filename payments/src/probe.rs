@@ -8,6 +8,10 @@ pub enum Point {
     BeforeSend,
     /// The provider has answered; the answer is not committed.
     Answered,
+    /// A capture, void or refund is committed; no byte of it has left.
+    OperationBeforeSend,
+    /// The provider has answered a capture, void or refund; the answer is not committed.
+    OperationAnswered,
     /// A notification is committed; its answer has not been given to the web framework.
     BeforeAcknowledgement,
     /// The answer to a notification was given to the web framework.
@@ -20,9 +24,11 @@ pub enum Point {
 
 impl Point {
     /// All points.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::BeforeSend,
         Self::Answered,
+        Self::OperationBeforeSend,
+        Self::OperationAnswered,
         Self::BeforeAcknowledgement,
         Self::Acknowledged,
         Self::EventClaimed,
@@ -34,6 +40,8 @@ impl Point {
         match self {
             Self::BeforeSend => "before-send",
             Self::Answered => "answered",
+            Self::OperationBeforeSend => "operation-before-send",
+            Self::OperationAnswered => "operation-answered",
             Self::BeforeAcknowledgement => "before-acknowledgement",
             Self::Acknowledged => "acknowledged",
             Self::EventClaimed => "event-claimed",

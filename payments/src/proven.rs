@@ -14,6 +14,7 @@ pub(crate) struct Proven {
     pub(crate) source: Source,
     pub(crate) status: Status,
     pub(crate) amount: Option<Money>,
+    pub(crate) refunded: Option<Money>,
     pub(crate) reference: Option<PaymentRef>,
     pub(crate) code: Option<String>,
     pub(crate) text: Option<String>,
@@ -26,6 +27,11 @@ impl Proven {
         Self::of_payment(Source::Query, payment.into_inner(), Vec::new())
     }
 
+    /// By the direct answer to a capture, void or cancel.
+    pub(crate) fn by_answer(payment: Verified<Payment>) -> Self {
+        Self::of_payment(Source::Answer, payment.into_inner(), Vec::new())
+    }
+
     pub(crate) fn by_charge(charge: Verified<Charge>) -> Self {
         let charge = charge.into_inner();
         Self::of_payment(Source::Answer, charge.payment, charge.next)
@@ -36,6 +42,7 @@ impl Proven {
             source,
             status: payment.status.into(),
             amount: payment.amount,
+            refunded: payment.refunded,
             reference: Some(payment.reference),
             code: payment.code,
             text: payment.text,
@@ -55,6 +62,7 @@ impl Proven {
             source: Source::Query,
             status,
             amount: None,
+            refunded: None,
             reference: Some(answer.reference),
             code: answer.code,
             text: answer.text,
@@ -63,13 +71,19 @@ impl Proven {
         }
     }
 
-    pub(crate) fn by_notification(facts: Verified<IpnFacts>, event: &IpnEvent) -> Self {
+    /// By a notification about the payment with this reference. It may be the first to name the provider's own.
+    pub(crate) fn by_notification(facts: Verified<IpnFacts>, event: &IpnEvent, about: &PaymentRef) -> Self {
         let facts = facts.into_inner();
+        let mut reference = about.clone();
+        if reference.provider_ref.is_none() {
+            reference.provider_ref = facts.provider_ref;
+        }
         Self {
             source: Source::Notification,
             status: facts.status.into(),
             amount: Some(facts.amount),
-            reference: None,
+            refunded: None,
+            reference: Some(reference),
             code: event.code.clone(),
             text: event.text.clone(),
             card: event.card.clone(),

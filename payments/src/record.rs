@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tulbur_core::{
-    AccountName, CallbackUrl, CardInfo, Language, Money, NextAction, OperationState, OrderRef, PaymentRef,
-    PaymentStatus, ReferenceError, Timestamp,
+    AccountName, CallbackUrl, Capture, CardInfo, Language, Money, NextAction, OperationState, OrderRef,
+    PaymentRef, PaymentStatus, ReferenceError, Timestamp,
 };
 
 macro_rules! id {
@@ -246,6 +246,18 @@ pub struct PaymentRecord {
     pub card: CardInfo,
     /// The card that was saved on the way.
     pub saved_card: Option<CardId>,
+    /// Whether the money is taken at once, or held and captured later.
+    #[serde(default)]
+    pub capture: Capture,
+    /// What was captured, where that is less than the amount.
+    #[serde(default)]
+    pub captured: Option<Money>,
+    /// What was given back for certain.
+    #[serde(default)]
+    pub refunded: Option<Money>,
+    /// When it was first known to be paid.
+    #[serde(default)]
+    pub paid_at: Option<Timestamp>,
     /// When it was opened.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -283,6 +295,11 @@ impl PaymentRecord {
             Purpose::Payment { amount, .. } => Some(*amount),
             Purpose::CardSetup { .. } => None,
         }
+    }
+
+    /// What was taken: the captured amount, or the whole amount of a paid payment; none while nothing was.
+    pub fn taken(&self) -> Option<Money> {
+        if self.status == Status::Paid { self.captured.or(self.amount()) } else { None }
     }
 
     /// Whether the payer can still do something, or the provider may still be working on it.

@@ -2,12 +2,13 @@
 
 use sha2::{Digest, Sha256};
 use tulbur_core::{
-    AccountName, CallbackUrl, Error as CoreError, Language, MerchantRef, Money, Options, OrderRef, Payer,
-    ReturnUrls, Way,
+    AccountName, CallbackUrl, Capture, Error as CoreError, Language, MerchantRef, Money, Options, OrderRef,
+    Payer, ReturnUrls, Way,
 };
 
 use crate::error::Result;
-use crate::record::{CardId, CustomerRef};
+use crate::operation::IdempotencyKey;
+use crate::record::{CardId, CustomerRef, PaymentId};
 
 /// Asks for a payment of an order.
 #[derive(Debug, Clone)]
@@ -35,8 +36,12 @@ pub struct OpenPayment {
     pub return_urls: Option<ReturnUrls>,
     /// A reference of the application's own; by default one is made.
     pub merchant_ref: Option<MerchantRef>,
+    /// Whether the money is taken at once, or held until it is captured.
+    pub capture: Capture,
     /// The provider's own options.
     pub options: Option<Options>,
+    /// The caller's own name of this request.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl OpenPayment {
@@ -54,8 +59,32 @@ impl OpenPayment {
             continue_to: None,
             return_urls: None,
             merchant_ref: None,
+            capture: Capture::Now,
             options: None,
+            key: None,
         }
+    }
+
+    /// Holding the money until it is captured.
+    #[must_use]
+    pub fn capture_later(mut self) -> Self {
+        self.capture = Capture::Later;
+        self
+    }
+
+    /// Who pays.
+    #[must_use]
+    pub fn payer(mut self, payer: Payer) -> Self {
+        self.payer = payer;
+        self
+    }
+
+    /// Under a name of the caller's: asked for again with the same content, it gives the first payment, even one that
+    /// has ended.
+    #[must_use]
+    pub fn key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// In another language than Mongolian.
@@ -112,7 +141,7 @@ impl OpenPayment {
         digest(&serde_json::json!({
             "account": self.account, "amount": self.amount, "description": self.description, "way": self.way,
             "payer": self.payer, "save_card_for": self.save_card_for, "merchant_ref": self.merchant_ref,
-            "options": self.options,
+            "capture": self.capture, "options": self.options,
         }))
     }
 }
@@ -135,6 +164,10 @@ pub struct ChargeCard {
     pub language: Language,
     /// Where the payer goes on after the result page.
     pub continue_to: Option<CallbackUrl>,
+    /// The provider's own options.
+    pub options: Option<Options>,
+    /// The caller's own name of this request.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl ChargeCard {
@@ -147,7 +180,31 @@ impl ChargeCard {
         description: impl Into<String>,
     ) -> Self {
         let description = description.into();
-        Self { order, customer, card, amount, description, language: Language::default(), continue_to: None }
+        Self {
+            order,
+            customer,
+            card,
+            amount,
+            description,
+            language: Language::default(),
+            continue_to: None,
+            options: None,
+            key: None,
+        }
+    }
+
+    /// With the provider's own options.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = Some(options);
+        self
+    }
+
+    /// Under a name of the caller's, as [`OpenPayment::key`].
+    #[must_use]
+    pub fn key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// In another language than Mongolian.
@@ -167,6 +224,7 @@ impl ChargeCard {
     pub(crate) fn content(&self) -> Result<String> {
         digest(&serde_json::json!({
             "card": self.card, "amount": self.amount, "description": self.description, "customer": self.customer,
+            "options": self.options,
         }))
     }
 }
@@ -185,12 +243,21 @@ pub struct OpenCardSetup {
     pub continue_to: Option<CallbackUrl>,
     /// The provider's own options.
     pub options: Option<Options>,
+    /// The caller's own name of this request.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl OpenCardSetup {
     /// A card set-up.
     pub fn new(customer: CustomerRef, account: AccountName) -> Self {
-        Self { customer, account, language: Language::default(), continue_to: None, options: None }
+        Self { customer, account, language: Language::default(), continue_to: None, options: None, key: None }
+    }
+
+    /// Under a name of the caller's, as [`OpenPayment::key`].
+    #[must_use]
+    pub fn key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// In another language than Mongolian.
@@ -208,7 +275,101 @@ impl OpenCardSetup {
     }
 }
 
-fn digest(content: &serde_json::Value) -> Result<String> {
+/// Asks to give money back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RefundPayment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// How much; by default all that is left.
+    pub amount: Option<Money>,
+    /// Why, for people.
+    pub reason: String,
+    /// The caller's own name of this request.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl RefundPayment {
+    /// A refund of all that is left.
+    pub fn new(payment: PaymentId, reason: impl Into<String>) -> Self {
+        Self { payment, amount: None, reason: reason.into(), key: None }
+    }
+
+    /// Of this much.
+    #[must_use]
+    pub fn amount(mut self, amount: Money) -> Self {
+        self.amount = Some(amount);
+        self
+    }
+
+    /// Under a name of the caller's: asked for again with the same content, it gives the first refund.
+    #[must_use]
+    pub fn key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+}
+
+/// Asks to take money that is held.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CapturePayment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// How much; by default all of it.
+    pub amount: Option<Money>,
+    /// The caller's own name of this request.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl CapturePayment {
+    /// A capture of the whole amount.
+    pub fn new(payment: PaymentId) -> Self {
+        Self { payment, amount: None, key: None }
+    }
+
+    /// Of this much.
+    #[must_use]
+    pub fn amount(mut self, amount: Money) -> Self {
+        self.amount = Some(amount);
+        self
+    }
+
+    /// Under a name of the caller's, as [`RefundPayment::key`].
+    #[must_use]
+    pub fn key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+}
+
+/// Asks to let go of money that is held.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VoidPayment {
+    /// The payment.
+    pub payment: PaymentId,
+    /// Why, for people.
+    pub reason: String,
+    /// The caller's own name of this request.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl VoidPayment {
+    /// A void.
+    pub fn new(payment: PaymentId, reason: impl Into<String>) -> Self {
+        Self { payment, reason: reason.into(), key: None }
+    }
+
+    /// Under a name of the caller's, as [`RefundPayment::key`].
+    #[must_use]
+    pub fn key(mut self, key: IdempotencyKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+}
+
+pub(crate) fn digest(content: &serde_json::Value) -> Result<String> {
     let text = serde_json::to_vec(content)
         .map_err(|e| CoreError::invalid("options", "the request cannot be written as JSON").with_source(e))?;
     Ok(hex::encode(Sha256::digest(&text)))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tulbur_core::{FlowEffect, FlowInfo, OperationState, Poll, QueryBy, Timestamp};
 
-use crate::record::{EndedBy, PaymentRecord};
+use crate::record::{EndedBy, PaymentRecord, Status};
 
 /// How long things are waited for. The defaults suit a shop; tests shorten them.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +77,11 @@ pub(crate) fn next_question(
     };
     if payment.status.is_success() {
         return (!payment.confirmed && payment.asked < 12).then(|| now.after(wait()));
+    }
+    if payment.status == Status::Authorized {
+        // It waits for the shop, not for the payer.
+        let hold = Duration::from_hours(1);
+        return Some(now.after(poll.every.saturating_mul(1 << payment.asked.min(16)).min(hold)));
     }
     if payment.status.is_failed() {
         let late = schedule.late_questions.get(payment.asked as usize);

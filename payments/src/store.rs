@@ -6,12 +6,15 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use tulbur_core::{AccountName, Channel, MerchantRef, OrderRef, ProviderRef, Timestamp};
+use tulbur_core::{
+    AccountName, Channel, MerchantRef, OperationRef, OperationState, OrderRef, ProviderRef, Timestamp,
+};
 
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
+use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
 use crate::record::{
-    Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord,
+    Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord, Status,
 };
 
 /// By what a payment is looked for.
@@ -85,6 +88,55 @@ pub struct InboxEntry {
     pub sealed: String,
 }
 
+/// Which payments to list. The default is all of them.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PaymentFilter {
+    /// Only of this account.
+    pub account: Option<AccountName>,
+    /// Only in this state.
+    pub status: Option<Status>,
+    /// Only whose opening is in this state.
+    pub operation: Option<OperationState>,
+    /// Only first known to be paid at or after this.
+    pub paid_from: Option<Timestamp>,
+    /// Only first known to be paid before this.
+    pub paid_before: Option<Timestamp>,
+    /// Only after this one in the list: for the next page.
+    pub after: Option<PaymentId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// What a store holds, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStats {
+    /// Payments that are open.
+    pub open: u64,
+    /// When the oldest open payment was opened.
+    pub oldest_open: Option<Timestamp>,
+    /// Payments and operations of which nobody knows whether they moved money.
+    pub unknown: u64,
+    /// Events that are not delivered.
+    pub events_pending: u64,
+    /// When the oldest of them was committed.
+    pub oldest_event: Option<Timestamp>,
+    /// Events that were given up.
+    pub events_parked: u64,
+    /// Items on the list for a person.
+    pub attention: u64,
+}
+
+/// That something was committed, possibly by another process on the same database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wake {
+    /// This payment changed.
+    Payment(PaymentId),
+    /// Something changed; it is not known what.
+    Anything,
+}
+
 /// Everything that one commit changes.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
@@ -92,6 +144,10 @@ pub struct Changes {
     pub orders: Vec<OrderRecord>,
     /// Payments that are new (version 0) or changed on the version they carry.
     pub payments: Vec<PaymentRecord>,
+    /// Operations that are new (version 0) or changed on the version they carry.
+    pub operations: Vec<OperationRecord>,
+    /// Keys used for the first time. One that is there already is a conflict.
+    pub keys: Vec<KeyRecord>,
     /// New cards.
     pub cards: Vec<CardRecord>,
     /// New events.
@@ -100,6 +156,8 @@ pub struct Changes {
     pub history: Vec<HistoryEntry>,
     /// Items for a person; one that is listed already stays as it was, and its event is not sent again.
     pub attention: Vec<(AttentionItem, Event)>,
+    /// Keys of items that what is committed settles, and when; one that is not listed is no error.
+    pub struck: Vec<(String, Timestamp)>,
     /// Deliveries. One with the same account, key and meaning is counted, not added.
     pub inbox: Vec<InboxEntry>,
 }
@@ -153,11 +211,32 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<PaymentRecord>, StoreError>;
 
+    /// Payments and card set-ups, newest first.
+    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError>;
+
+    /// A payment's operations, oldest first.
+    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError>;
+
+    /// One operation.
+    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError>;
+
+    /// Operations that a dead process left half done, or that are to be asked about: those whose `lease_until` has
+    /// passed. It is moved to `lease`, as with payments.
+    async fn take_operations(
+        &self,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<OperationRecord>, StoreError>;
+
+    /// What a key was first used for.
+    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError>;
+
     /// Makes every open payment whose write is not under way due now: what was notified while nobody listened is
     /// missing.
     async fn hurry(&self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// When the next payment or event is due.
+    /// When the next payment, operation or event is due.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Events to be delivered now, in order; per order never one before an earlier one is settled. They are
@@ -188,6 +267,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The newest deliveries, newest first, each with how often it came.
     async fn inbox(&self, limit: u32) -> Result<Vec<(InboxEntry, u32)>, StoreError>;
 
+    /// One delivery, and how often it came.
+    async fn inbox_entry(&self, id: &str) -> Result<Option<(InboxEntry, u32)>, StoreError>;
+
+    /// Events that were given up, oldest first.
+    async fn parked_events(&self, limit: u32) -> Result<Vec<Event>, StoreError>;
+
+    /// Makes an event that was given up due again; whether it was one.
+    async fn unpark_event(&self, event: &EventId, at: Timestamp) -> Result<bool, StoreError>;
+
     /// An order's history, oldest first.
     async fn history(&self, order: &OrderRef) -> Result<Vec<HistoryEntry>, StoreError>;
 
@@ -209,6 +297,21 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// A card with its sealed token.
     async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError>;
 
-    /// The accounts that have payments which are still watched.
+    /// Cards with their sealed tokens in the order of their ids, after this one: for sealing them anew.
+    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError>;
+
+    /// Puts another sealing of the same token in place of this one; whether it was still this one.
+    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError>;
+
+    /// The accounts that have payments or operations which are still watched.
     async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError>;
+
+    /// What the store holds, in numbers.
+    async fn stats(&self) -> Result<StoreStats, StoreError>;
+
+    /// Tells of commits, those of other processes too; none where the database cannot. A wake-up may come without
+    /// need, and may be lost when the connection is: what is due is found by its time all the same.
+    async fn wakes(&self) -> Result<Option<tokio::sync::mpsc::Receiver<Wake>>, StoreError> {
+        Ok(None)
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join_all, join3};
 use tulbur_core::OperationState;
 
 use crate::ask::Reason;
@@ -62,11 +62,13 @@ impl Payments {
         let lease = now.after(inner.schedule.work_lease);
         let events = inner.store.take_events(now, lease, EVENTS_AT_ONCE).await?;
         let due = inner.store.take_due(now, lease, ASKED_AT_ONCE).await?;
-        let busy = !events.is_empty() || !due.is_empty();
+        let operations = inner.store.take_operations(now, lease, ASKED_AT_ONCE).await?;
+        let busy = !events.is_empty() || !due.is_empty() || !operations.is_empty();
         let asking = join_all(due.iter().map(|payment| inner.attend(payment)));
         let telling = join_all(events.iter().map(|event| inner.deliver_event(event)));
-        let (asked, told) = join(asking, telling).await;
-        for result in asked.into_iter().chain(told) {
+        let settling = join_all(operations.iter().map(|operation| inner.attend_operation(operation)));
+        let (asked, told, settled) = join3(asking, telling, settling).await;
+        for result in asked.into_iter().chain(told).chain(settled) {
             // What failed stays leased and comes again.
             if let Err(error) = result {
                 tracing::error!(%error, "an item of background work failed");
@@ -86,7 +88,7 @@ impl Payments {
 impl Inner {
     /// A payment is due: its write was left half done, or the provider is to be asked.
     async fn attend(&self, payment: &PaymentRecord) -> Result<()> {
-        if self.is_in_flight(&payment.id) {
+        if self.is_in_flight(payment.id.as_str()) {
             return Ok(());
         }
         if matches!(payment.operation, OperationState::Reserved | OperationState::Submitted) {

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::error::StoreError;
 use crate::record::EventId;
-use crate::sqlite::rows::store_error;
+use crate::sqlite::dialect::store_error;
 
 /// The table of claims, as SQL for the application's own migrations.
 ///

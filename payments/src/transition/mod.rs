@@ -6,12 +6,15 @@
 
 use tulbur_core::{
     ErrorKind, FlowEffect, FlowInfo, NextAction, NotFound, OperationState, Outcome, PaymentRef, QueryBy,
-    Timestamp,
+    Refund, Timestamp,
 };
 
+mod operations;
+
 use crate::event::{AttentionItem, AttentionKind, Event, EventKind, HistoryEntry, Source, Timing};
+use crate::operation::OperationRecord;
 use crate::proven::Proven;
-use crate::record::{CardRecord, EndedBy, EventId, OrderRecord, PaymentRecord, Purpose, Status};
+use crate::record::{CardRecord, EndedBy, EventId, OrderRecord, PaymentRecord, Status};
 use crate::schedule::{Schedule, next_question};
 use crate::store::Changes;
 
@@ -38,12 +41,38 @@ pub(crate) enum Fact {
     Hinted { source: Source, what: String },
     /// Two deliveries of one event say different things.
     Contradicted { detail: String },
+    /// A person looked it up with the provider: it was paid, or it never will be.
+    Declared { paid: bool, by: String },
+    /// The request of the situation's operation is handed to the network now.
+    OperationSubmitted,
+    /// The provider answered the operation's request.
+    OperationAnswered(Box<OperationAnswer>),
+    /// The operation's request failed.
+    OperationFailed { outcome: Outcome, why: String, code: Option<String>, text: Option<String> },
+    /// A restart found the operation half done.
+    OperationAbandoned,
+    /// The provider was asked how the payment stands, to learn what became of an unknown operation. None if it
+    /// could not be asked.
+    OperationAsked(Option<Box<Proven>>),
+    /// A person looked the operation up with the provider.
+    OperationDeclared { happened: bool, by: String },
+}
+
+/// What a provider answered to an operation.
+#[derive(Debug, Clone)]
+pub(crate) enum OperationAnswer {
+    /// To a refund.
+    Refund(Refund),
+    /// To a capture, void or cancel: how the payment now stands.
+    Payment(Proven),
 }
 
 /// What a decision is made on.
 pub(crate) struct Situation<'a> {
     pub(crate) order: Option<&'a OrderRecord>,
     pub(crate) payment: &'a PaymentRecord,
+    /// The operation that the fact is about, if it is about one.
+    pub(crate) operation: Option<&'a OperationRecord>,
     pub(crate) flow: &'a FlowInfo,
     pub(crate) schedule: &'a Schedule,
     pub(crate) now: Timestamp,
@@ -65,21 +94,28 @@ pub(crate) fn transition(situation: &Situation<'_>, fact: Fact) -> Changes {
         Fact::Proven(proven, card) => step.proven(&proven, card),
         Fact::NotFound => step.not_found(),
         Fact::AskFailed { why, kind } => step.ask_failed(&why, kind),
+        // It may have ended, or its money may be held, since the application saw it open.
+        Fact::GivenUp if step.payment.status != Status::Pending => {}
         Fact::GivenUp => {
             step.end(Status::Canceled, EndedBy::Us);
             step.write(Source::Application, "given up");
         }
-        Fact::Hinted { source, what } => {
-            step.touched = true;
-            step.ask_now();
-            step.write(source, &what);
-        }
+        Fact::Hinted { source, what } => step.hinted(source, &what),
         Fact::Contradicted { detail } => {
             step.touched = true;
             step.ask_now();
             step.attention(AttentionKind::Contradiction, &detail);
             step.write(Source::Notification, "it contradicts an earlier notification; not applied");
         }
+        Fact::Declared { paid, by } => step.declared(paid, &by),
+        Fact::OperationSubmitted => step.operation_submitted(),
+        Fact::OperationAnswered(answer) => step.operation_answered(*answer),
+        Fact::OperationFailed { outcome, why, code, text } => {
+            step.operation_failed(outcome, &why, code, text);
+        }
+        Fact::OperationAbandoned => step.operation_abandoned(),
+        Fact::OperationAsked(proven) => step.operation_asked(proven.as_deref()),
+        Fact::OperationDeclared { happened, by } => step.operation_declared(happened, &by),
     }
     step.finish()
 }
@@ -88,6 +124,7 @@ struct Step<'a> {
     situation: &'a Situation<'a>,
     payment: PaymentRecord,
     order: Option<OrderRecord>,
+    operation: Option<OperationRecord>,
     changes: Changes,
     touched: bool,
 }
@@ -98,6 +135,7 @@ impl<'a> Step<'a> {
             situation,
             payment: situation.payment.clone(),
             order: None,
+            operation: situation.operation.cloned(),
             changes: Changes::default(),
             touched: false,
         }
@@ -144,7 +182,11 @@ impl<'a> Step<'a> {
         self.touched = true;
         let event = self.make_event(EventKind::Attention { reason: kind, detail: detail.to_owned() });
         let item = AttentionItem {
-            key: format!("{kind}/{}/{}", self.payment.id, tulbur_core::Meaning::of(&[detail]).to_hex()),
+            key: match kind {
+                // Of these a payment has one, and it is struck off when it is settled.
+                AttentionKind::PaidAgain | AttentionKind::UnresolvedOperation => self.key_of(kind),
+                _ => format!("{}/{}", self.key_of(kind), tulbur_core::Meaning::of(&[detail]).to_hex()),
+            },
             at: self.now(),
             kind,
             account: self.payment.account.clone(),
@@ -153,6 +195,20 @@ impl<'a> Step<'a> {
             detail: detail.to_owned(),
         };
         self.changes.attention.push((item, event));
+    }
+
+    fn key_of(&self, kind: AttentionKind) -> String {
+        match &self.operation {
+            Some(operation) if kind == AttentionKind::UnresolvedOperation => {
+                format!("{kind}/{}", operation.operation_ref)
+            }
+            _ => format!("{kind}/{}", self.payment.id),
+        }
+    }
+
+    /// Strikes an item off the list, because what is committed settles it.
+    fn strike(&mut self, kind: AttentionKind) {
+        self.changes.struck.push((self.key_of(kind), self.now()));
     }
 
     /// Restarts the questions, because something changed.
@@ -170,6 +226,40 @@ impl<'a> Step<'a> {
         if self.situation.flow.query_by != QueryBy::Nothing {
             self.payment.ask_at = Some(self.now());
         }
+    }
+
+    /// Something unproven came: it makes us ask, or look where nothing can be asked.
+    fn hinted(&mut self, source: Source, what: &str) {
+        self.touched = true;
+        if self.situation.flow.query_by == QueryBy::Nothing {
+            if source == Source::Notification {
+                self.attention(
+                    AttentionKind::Unproven,
+                    &format!(
+                        "{what}; it proves nothing and nothing can be asked: look it up with the provider"
+                    ),
+                );
+            }
+        } else {
+            self.ask_now();
+        }
+        self.write(source, what);
+    }
+
+    fn declared(&mut self, paid: bool, by: &str) {
+        self.strike(AttentionKind::UnresolvedOperation);
+        if !paid {
+            self.payment.operation = OperationState::Refused;
+            if self.payment.status.is_open() {
+                self.end(Status::Canceled, EndedBy::Provider);
+            }
+            self.write(Source::Person, &format!("{by} says that it will never be paid"));
+            return;
+        }
+        if self.payment.status.is_success() {
+            return;
+        }
+        self.pay(Source::Person, Status::Paid, &format!("{by} says that it was paid"));
     }
 
     fn end(&mut self, status: Status, by: EndedBy) {
@@ -376,9 +466,10 @@ impl<'a> Step<'a> {
             self.payment.confirmed = true;
         }
         self.keep_card(card);
-        if self.payment.operation != OperationState::Succeeded {
-            self.payment.operation = OperationState::Succeeded;
+        if self.payment.operation == OperationState::Unknown {
+            self.strike(AttentionKind::UnresolvedOperation);
         }
+        self.payment.operation = OperationState::Succeeded;
         let before = self.payment.status;
         if before.is_success() {
             if self.payment.confirmed != self.situation.payment.confirmed {
@@ -388,12 +479,19 @@ impl<'a> Step<'a> {
             self.touched = true;
             return;
         }
-        self.payment.status = proven.status;
+        self.pay(proven.source, proven.status, "paid");
+    }
+
+    /// The money is there, or the card is saved.
+    fn pay(&mut self, source: Source, status: Status, what: &str) {
+        let before = self.payment.status;
+        self.payment.status = status;
         self.payment.ended_by = Some(EndedBy::Provider);
         self.payment.next.clear();
+        self.payment.paid_at = Some(self.now());
         self.reschedule();
-        let Purpose::Payment { amount, .. } = self.payment.purpose else {
-            self.write(proven.source, "the card is saved");
+        let Some(amount) = self.payment.taken() else {
+            self.write(source, "the card is saved");
             return;
         };
         let timing = if before.is_failed() { Timing::After(before) } else { Timing::InTime };
@@ -403,7 +501,7 @@ impl<'a> Step<'a> {
                 order.paid_by = Some(self.payment.id.clone());
                 self.order = Some(order);
                 self.event(EventKind::Paid { amount, timing });
-                self.write(proven.source, "paid");
+                self.write(source, what);
             }
             _ => {
                 self.event(EventKind::PaidAgain { amount });
@@ -411,7 +509,7 @@ impl<'a> Step<'a> {
                     AttentionKind::PaidAgain,
                     &format!("the order was paid already; this payment of {amount} is to be refunded"),
                 );
-                self.write(proven.source, "paid, although the order was paid already");
+                self.write(source, &format!("{what}, although the order was paid already"));
             }
         }
     }
@@ -483,8 +581,17 @@ impl<'a> Step<'a> {
             if self.payment.status != Status::Authorized {
                 self.payment.status = Status::Authorized;
                 self.payment.ended_by = None;
+                self.payment.next.clear();
+                self.payment.expires_at = None;
                 self.reschedule();
+                if let Some(amount) = self.payment.amount() {
+                    self.event(EventKind::Authorized { amount });
+                }
                 self.write(proven.source, "the money is held");
+            } else {
+                self.payment.asked = self.payment.asked.saturating_add(1);
+                self.payment.ask_at = self.next();
+                self.touched = true;
             }
             return;
         }
@@ -508,6 +615,9 @@ impl<'a> Step<'a> {
             self.changes.payments.push(self.payment);
         }
         self.changes.orders.extend(self.order);
+        if self.operation.as_ref() != self.situation.operation {
+            self.changes.operations.extend(self.operation);
+        }
         self.changes
     }
 }

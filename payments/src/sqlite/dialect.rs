@@ -1,0 +1,76 @@
+//! What is SQLite's own: transactions, leases, errors.
+
+use sqlx::{Sqlite, Transaction};
+use tokio::sync::mpsc;
+
+use crate::error::StoreError;
+use crate::store::{Changes, Wake};
+
+pub(super) type TheStore = super::SqliteStore;
+pub(super) type Pool = sqlx::sqlite::SqlitePool;
+pub(super) type Connection = sqlx::sqlite::SqliteConnection;
+pub(super) type Row = sqlx::sqlite::SqliteRow;
+
+/// Leases payments: lease, now, limit.
+pub(super) const TAKE_DUE: &str = "UPDATE tulbur_payments SET ask_at = $1 WHERE id IN \
+    (SELECT id FROM tulbur_payments WHERE ask_at <= $2 ORDER BY ask_at LIMIT $3) RETURNING version, ask_at, body";
+
+/// Leases operations: lease, now, limit.
+pub(super) const TAKE_OPERATIONS: &str = "UPDATE tulbur_operations SET lease_until = $1 WHERE operation_ref IN \
+    (SELECT operation_ref FROM tulbur_operations WHERE lease_until <= $2 ORDER BY lease_until LIMIT $3) \
+    RETURNING version, lease_until, body";
+
+/// Leases events: lease, now, limit.
+pub(super) const TAKE_EVENTS: &str = "UPDATE tulbur_events SET due_at = $1, attempts = attempts + 1 WHERE seq IN \
+    (SELECT seq FROM tulbur_events AS this WHERE state = 'pending' AND due_at <= $2 AND NOT EXISTS \
+     (SELECT 1 FROM tulbur_events AS earlier WHERE earlier.stream = this.stream \
+      AND earlier.seq < this.seq AND earlier.state = 'pending') ORDER BY seq LIMIT $3) \
+    RETURNING seq, attempts, body";
+
+/// Takes the write lock at once, so that two writers wait instead of failing half way.
+pub(super) async fn begin(pool: &Pool) -> Result<Transaction<'static, Sqlite>, StoreError> {
+    pool.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+}
+
+/// SQLite tells other processes nothing.
+#[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
+pub(super) async fn announce(_: &mut Connection, _: &Changes) -> Result<(), StoreError> {
+    Ok(())
+}
+
+#[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
+pub(super) async fn wakes(_: &Pool) -> Result<Option<mpsc::Receiver<Wake>>, StoreError> {
+    Ok(None)
+}
+
+/// Primary result codes of `SQLite` (sqlite.org/rescode.html); the extended code has the primary in its low byte.
+pub(super) fn store_error(error: sqlx::Error) -> StoreError {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const READ_ONLY: i32 = 8;
+    const FULL: i32 = 13;
+    const CANNOT_OPEN: i32 = 14;
+    const CONSTRAINT: i32 = 19;
+    const NOT_A_DATABASE: i32 = 26;
+    match error {
+        sqlx::Error::Database(error) => {
+            let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0) & 0xff;
+            match code {
+                BUSY | LOCKED => StoreError::Locked,
+                READ_ONLY => StoreError::ReadOnly,
+                FULL => StoreError::Full,
+                CONSTRAINT if error.is_unique_violation() => StoreError::Conflict,
+                CANNOT_OPEN => {
+                    StoreError::Unavailable("the file cannot be opened; does its folder exist?".into())
+                }
+                NOT_A_DATABASE => StoreError::Unreadable("the file is no SQLite database".into()),
+                _ => StoreError::Unavailable(error.message().to_owned()),
+            }
+        }
+        sqlx::Error::PoolTimedOut => StoreError::Locked,
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            StoreError::Unreadable(error.to_string())
+        }
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}
