@@ -361,7 +361,7 @@ impl Inner {
         let answer = self.send_operation(&record).await;
         self.reached(Point::OperationAnswered);
         match answer {
-            Ok(answer) => self.apply_to_operation(&record, &Fact::OperationAnswered(Box::new(answer))).await,
+            Ok(answer) => self.apply_to_operation(&record, &Fact::OperationAnswered(answer)).await,
             Err(error) => {
                 let fact = Fact::OperationFailed {
                     outcome: error.outcome(),
@@ -398,17 +398,17 @@ impl Inner {
                 let captures = provider.captures().ok_or_else(missing)?;
                 let request = CaptureRequest::new(reference, operation_ref, amount()?);
                 let answer = tulbur_core::capture(captures, &request).await?;
-                Ok(OperationAnswer::Payment(Proven::by_answer(answer)))
+                Ok(OperationAnswer::Payment(Box::new(Proven::by_answer(answer))))
             }
             OperationKind::Void => {
                 let voids = provider.voids().ok_or_else(missing)?;
                 let answer = tulbur_core::void(voids, &VoidRequest::new(reference, operation_ref)).await?;
-                Ok(OperationAnswer::Payment(Proven::by_answer(answer)))
+                Ok(OperationAnswer::Payment(Box::new(Proven::by_answer(answer))))
             }
             OperationKind::Cancel => {
                 let cancels = provider.cancels().ok_or_else(missing)?;
                 let answer = tulbur_core::cancel(cancels, &reference).await?;
-                Ok(OperationAnswer::Payment(Proven::by_answer(answer)))
+                Ok(OperationAnswer::Payment(Box::new(Proven::by_answer(answer))))
             }
         }
     }

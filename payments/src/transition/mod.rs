@@ -9,6 +9,8 @@ use tulbur_core::{
     Refund, Timestamp,
 };
 
+#[cfg(test)]
+mod every_order;
 mod operations;
 
 use crate::event::{AttentionItem, AttentionKind, Event, EventKind, HistoryEntry, Source, Timing};
@@ -46,7 +48,7 @@ pub(crate) enum Fact {
     /// The request of the situation's operation is handed to the network now.
     OperationSubmitted,
     /// The provider answered the operation's request.
-    OperationAnswered(Box<OperationAnswer>),
+    OperationAnswered(OperationAnswer),
     /// The operation's request failed.
     OperationFailed { outcome: Outcome, why: String, code: Option<String>, text: Option<String> },
     /// A restart found the operation half done.
@@ -64,7 +66,7 @@ pub(crate) enum OperationAnswer {
     /// To a refund.
     Refund(Refund),
     /// To a capture, void or cancel: how the payment now stands.
-    Payment(Proven),
+    Payment(Box<Proven>),
 }
 
 /// What a decision is made on.
@@ -109,7 +111,7 @@ pub(crate) fn transition(situation: &Situation<'_>, fact: Fact) -> Changes {
         }
         Fact::Declared { paid, by } => step.declared(paid, &by),
         Fact::OperationSubmitted => step.operation_submitted(),
-        Fact::OperationAnswered(answer) => step.operation_answered(*answer),
+        Fact::OperationAnswered(answer) => step.operation_answered(answer),
         Fact::OperationFailed { outcome, why, code, text } => {
             step.operation_failed(outcome, &why, code, text);
         }
@@ -578,7 +580,11 @@ impl<'a> Step<'a> {
         self.describe(proven);
         self.payment.operation = OperationState::Succeeded;
         if proven.status == Status::Authorized {
-            if self.payment.status != Status::Authorized {
+            if self.payment.status == Status::Authorized {
+                self.payment.asked = self.payment.asked.saturating_add(1);
+                self.payment.ask_at = self.next();
+                self.touched = true;
+            } else {
                 self.payment.status = Status::Authorized;
                 self.payment.ended_by = None;
                 self.payment.next.clear();
@@ -588,10 +594,6 @@ impl<'a> Step<'a> {
                     self.event(EventKind::Authorized { amount });
                 }
                 self.write(proven.source, "the money is held");
-            } else {
-                self.payment.asked = self.payment.asked.saturating_add(1);
-                self.payment.ask_at = self.next();
-                self.touched = true;
             }
             return;
         }

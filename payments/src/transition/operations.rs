@@ -15,6 +15,15 @@ impl Step<'_> {
     }
 
     pub(super) fn operation_answered(&mut self, answer: OperationAnswer) {
+        match self.operation.as_ref().map(|operation| operation.state) {
+            // Another process or a person was first, and it is settled.
+            None | Some(OperationState::Succeeded) => return,
+            Some(OperationState::Refused) => self.attention(
+                AttentionKind::Contradiction,
+                "it was taken as not done, and now the provider's answer to it came after all",
+            ),
+            Some(OperationState::Reserved | OperationState::Submitted | OperationState::Unknown) => {}
+        }
         match answer {
             OperationAnswer::Refund(refund) => self.refund_answered(refund),
             OperationAnswer::Payment(proven) => self.payment_answered(&proven),
@@ -28,6 +37,9 @@ impl Step<'_> {
         code: Option<String>,
         text: Option<String>,
     ) {
+        if self.operation.as_ref().is_none_or(|operation| !operation.is_unresolved()) {
+            return;
+        }
         match outcome {
             Outcome::NoEffect | Outcome::Refused => {
                 self.operate(OperationState::Refused, |operation| {
@@ -150,6 +162,7 @@ impl Step<'_> {
         }
         let text = (refund.status == RefundStatus::Pending)
             .then(|| "the provider took it; the money is on its way".to_owned());
+        self.strike(AttentionKind::UnresolvedOperation);
         self.operate(OperationState::Succeeded, |operation| {
             operation.provider_ref = refund.provider_ref;
             operation.text = text;
@@ -179,6 +192,7 @@ impl Step<'_> {
             OperationKind::Refund => false,
         };
         if happened {
+            self.strike(AttentionKind::UnresolvedOperation);
             self.operate(OperationState::Succeeded, |operation| {
                 operation.code = code;
                 operation.text = text;

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use tulbur_core::{
-    AccountName, Alphabet, CallbackUrl, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken,
-    Channel, Charge, ChargeProvider, ChargeRequest, CreateCardSetup, CreateInvoice, Currency, Delivery,
-    Error, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, HmacHexKeys, Invoice, InvoiceProvider, IpnEvent,
-    IpnOutcome, IpnProvider, Language, ManualClock, MerchantRef, Money, NextAction, NotFound, NotifyAddress,
-    OrderRef, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider,
-    ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, Redirect, RefRule, Reply, Result, Role,
-    SavedCard, SecretString, SignedField, Subject, Timestamp, TokenizeProvider, Url, Way, async_trait,
+    AccountName, Alphabet, CallbackUrl, Capture, CaptureProvider, CaptureRequest, CaptureRule, CardInfo,
+    CardSetup, CardSetupAnswer, CardSetupState, CardToken, Channel, Charge, ChargeProvider, ChargeRequest,
+    CreateCardSetup, CreateInvoice, Currency, Delivery, Error, ErrorKind, Flow, FlowEffect, FlowInfo,
+    FlowStart, HmacHexKeys, Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language,
+    ManualClock, MerchantRef, Money, NextAction, NotFound, NotifyAddress, OrderRef, Outcome, PageKind,
+    Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId, ProviderInfo,
+    ProviderRef, QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider, RefundRequest,
+    RefundRule, RefundStatus, Reply, Result, Role, SavedCard, SecretString, SignedField, Subject, Timestamp,
+    TokenizeProvider, Url, VoidProvider, VoidRequest, Way, async_trait,
 };
 use tulbur_payments::{
     Event, EventHandler, HandlerError, NotifyTarget, OpenPayment, Payments, PaymentsBuilder, SealingKeys,
@@ -50,6 +52,25 @@ pub struct Entry {
     pub code: Option<String>,
     pub saved: bool,
     pub debits: u32,
+    /// The money is held first.
+    pub later: bool,
+    pub captured: Option<Money>,
+    pub refunds: Vec<Money>,
+}
+
+impl Entry {
+    fn new(status: PaymentStatus, amount: Option<Money>) -> Self {
+        Self {
+            status,
+            amount,
+            code: None,
+            saved: false,
+            debits: 0,
+            later: false,
+            captured: None,
+            refunds: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +83,12 @@ pub struct State {
     pub down: bool,
     pub saves_cards: bool,
     pub charge_status: Option<PaymentStatus>,
+    /// What the bank does with the next capture, void, refund or cancel.
+    pub operation: Write,
+    /// How many of those reached the bank, whatever it did with them.
+    pub operations: u32,
+    /// Whether an answer to a question says what was refunded.
+    pub tells_refunds: bool,
 }
 
 pub struct Bank {
@@ -105,7 +132,35 @@ impl Bank {
         info.notify = NotifyAddress::PerAccount;
         info.saves_card_with_payment = true;
         let keys = HmacHexKeys::new(&[SecretString::from(SECRET)]).unwrap();
+        info.refunds =
+            Some(RefundRule { partial: true, repeated: true, window: Some(Duration::from_hours(24 * 365)) });
+        info.captures = Some(CaptureRule { partial: true, window: None });
         Self { info, keys, state: Arc::default() }
+    }
+
+    /// Does an operation as the test says, and answers or not.
+    async fn operate<T>(&self, reference: &PaymentRef, work: impl FnOnce(&mut Entry) -> T) -> Result<T> {
+        while self.state.lock().unwrap().operation == Write::Hang {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let mut state = self.state.lock().unwrap();
+        state.operations += 1;
+        let lost = |text: &str| Error::new(ErrorKind::Timeout, text).with_outcome(Outcome::Unknown);
+        let how = std::mem::take(&mut state.operation);
+        if how == Write::NeverSent {
+            return Err(Error::new(ErrorKind::Unavailable, "connection refused"));
+        }
+        if how == Write::Refuse {
+            return Err(Error::new(ErrorKind::Rejected, "the bank said no")
+                .with_outcome(Outcome::Refused)
+                .with_answer(Some("12"), Some("not possible")));
+        }
+        if how == Write::LostBefore {
+            return Err(lost("no answer"));
+        }
+        let entry = state.payments.get_mut(reference.merchant_ref.as_str()).expect("the bank knows it");
+        let done = work(entry);
+        if how == Write::AnswerLost { Err(lost("no answer")) } else { Ok(done) }
     }
 
     fn write(&self, reference: &MerchantRef, entry: Entry) -> Result<()> {
@@ -159,8 +214,46 @@ impl Provider for Bank {
     fn charges(&self) -> Option<&dyn ChargeProvider> {
         Some(self)
     }
+    fn refunds(&self) -> Option<&dyn RefundProvider> {
+        Some(self)
+    }
+    fn captures(&self) -> Option<&dyn CaptureProvider> {
+        Some(self)
+    }
+    fn voids(&self) -> Option<&dyn VoidProvider> {
+        Some(self)
+    }
     fn ipn(&self) -> Option<&dyn IpnProvider> {
         Some(self)
+    }
+}
+
+#[async_trait]
+impl RefundProvider for Bank {
+    async fn refund(&self, request: &RefundRequest) -> Result<Refund> {
+        self.operate(&request.payment, |entry| entry.refunds.push(request.amount)).await?;
+        Ok(Refund::new(request.amount, RefundStatus::Succeeded))
+    }
+}
+
+#[async_trait]
+impl CaptureProvider for Bank {
+    async fn capture(&self, request: &CaptureRequest) -> Result<Payment> {
+        self.operate(&request.payment, |entry| {
+            entry.status = PaymentStatus::Paid;
+            entry.captured = Some(request.amount);
+            entry.debits += 1;
+        })
+        .await?;
+        Ok(Payment::new(request.payment.clone(), PaymentStatus::Paid))
+    }
+}
+
+#[async_trait]
+impl VoidProvider for Bank {
+    async fn void(&self, request: &VoidRequest) -> Result<Payment> {
+        self.operate(&request.payment, |entry| entry.status = PaymentStatus::Canceled).await?;
+        Ok(Payment::new(request.payment.clone(), PaymentStatus::Canceled))
     }
 }
 
@@ -172,11 +265,9 @@ impl InvoiceProvider for Bank {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let entry = Entry {
-            status: PaymentStatus::Pending,
-            amount: Some(request.amount),
-            code: None,
             saved: request.save_card,
-            debits: 0,
+            later: request.capture == Capture::Later,
+            ..Entry::new(PaymentStatus::Pending, Some(request.amount))
         };
         self.write(&request.merchant_ref, entry)?;
         let reference = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), PAGE)
@@ -194,6 +285,10 @@ impl QueryProvider for Bank {
         let mut answer = Payment::new(payment.clone(), entry.status);
         answer.amount = entry.amount;
         answer.code = entry.code;
+        if self.state.lock().unwrap().tells_refunds {
+            let total = entry.refunds.iter().map(|refund| refund.minor()).sum();
+            answer.refunded = Some(Money::from_minor(total, Currency::MNT));
+        }
         if entry.saved && entry.status.is_paid() {
             answer.saved_card = Some(saved());
         }
@@ -204,8 +299,7 @@ impl QueryProvider for Bank {
 #[async_trait]
 impl TokenizeProvider for Bank {
     async fn create_card_setup(&self, request: &CreateCardSetup) -> Result<CardSetup> {
-        let entry =
-            Entry { status: PaymentStatus::Pending, amount: None, code: None, saved: true, debits: 0 };
+        let entry = Entry { saved: true, ..Entry::new(PaymentStatus::Pending, None) };
         self.write(&request.merchant_ref, entry)?;
         let reference = PaymentRef::new(request.merchant_ref.clone(), None, SETUP);
         let url = Url::parse("https://bank.example/save").unwrap();
@@ -233,7 +327,7 @@ impl ChargeProvider for Bank {
             state.charge_status.unwrap_or(PaymentStatus::Paid)
         };
         let debits = u32::from(status.is_paid());
-        let entry = Entry { status, amount: Some(request.amount), code: None, saved: false, debits };
+        let entry = Entry { debits, ..Entry::new(status, Some(request.amount)) };
         self.write(&request.merchant_ref, entry)?;
         let reference = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), CHARGE);
         let mut payment = Payment::new(reference, status);
@@ -390,9 +484,13 @@ impl Shop {
     /// The payer pays at the bank.
     pub fn pay(&self, reference: &MerchantRef) {
         self.entry(reference, |entry| {
-            entry.status = PaymentStatus::Paid;
             entry.code = Some("000".into());
-            entry.debits += 1;
+            if entry.later {
+                entry.status = PaymentStatus::Authorized;
+            } else {
+                entry.status = PaymentStatus::Paid;
+                entry.debits += 1;
+            }
         });
     }
 

@@ -1,0 +1,466 @@
+//! Every order of facts up to length six, on one payment and on two of one order: the promises hold after each.
+//!
+//! States that differ in nothing that a decision looks at are visited once.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tulbur_core::{
+    AccountName, CardInfo, Currency, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, Language, MerchantRef,
+    Money, NotFound, OperationRef, OperationState, OrderRef, Outcome, PaymentRef, Poll, ProofBy, QueryBy,
+    Refund, RefundStatus, Timestamp,
+};
+
+use super::{Fact, OperationAnswer, Situation, transition};
+use crate::event::{EventKind, Source};
+use crate::operation::{OperationKind, OperationRecord};
+use crate::proven::Proven;
+use crate::record::{OrderRecord, PaymentId, PaymentRecord, Purpose, Status};
+use crate::schedule::Schedule;
+use crate::store::Changes;
+
+const LENGTH: usize = 6;
+
+/// One thing that may come next for one payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Move {
+    Opened,
+    Lost,
+    Refused,
+    Abandoned,
+    Says(Source, Status),
+    OtherAmount,
+    NotFound,
+    CannotAsk,
+    GivenUp,
+    Hinted,
+    Contradicted,
+    Later,
+    PersonSaysPaid,
+    PersonSaysNot,
+    Operation(Told),
+}
+
+/// What is learnt of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Answered,
+    Pending,
+    Refused,
+    Lost,
+    Abandoned,
+    AskedAndDone,
+    AskedAndNot,
+    CannotAsk,
+    PersonSaysDone,
+    PersonSaysNot,
+}
+
+const TOLD: [Told; 10] = [
+    Told::Answered,
+    Told::Pending,
+    Told::Refused,
+    Told::Lost,
+    Told::Abandoned,
+    Told::AskedAndDone,
+    Told::AskedAndNot,
+    Told::CannotAsk,
+    Told::PersonSaysDone,
+    Told::PersonSaysNot,
+];
+
+fn moves() -> Vec<Move> {
+    let mut all = vec![
+        Move::Opened,
+        Move::Lost,
+        Move::Refused,
+        Move::Abandoned,
+        Move::OtherAmount,
+        Move::NotFound,
+        Move::CannotAsk,
+        Move::GivenUp,
+        Move::Hinted,
+        Move::Contradicted,
+        Move::Later,
+        Move::PersonSaysPaid,
+        Move::PersonSaysNot,
+    ];
+    for source in [Source::Query, Source::Notification] {
+        for status in [
+            Status::Pending,
+            Status::Authorized,
+            Status::Paid,
+            Status::Declined,
+            Status::Canceled,
+            Status::Expired,
+        ] {
+            all.push(Move::Says(source, status));
+        }
+    }
+    all
+}
+
+#[derive(Debug, Clone)]
+struct World {
+    now: Timestamp,
+    order: OrderRecord,
+    payments: Vec<PaymentRecord>,
+    operation: Option<OperationRecord>,
+    events: Vec<EventKind>,
+    /// Payments that something proved to be paid.
+    proven: HashSet<usize>,
+}
+
+struct Rules {
+    flow: FlowInfo,
+    schedule: Schedule,
+}
+
+fn rules(effect: FlowEffect) -> Rules {
+    let flow = FlowInfo {
+        flow: Flow::new("flow"),
+        start: FlowStart::Charge,
+        effect,
+        query_by: QueryBy::MerchantRef,
+        not_found: NotFound::ProvesAfter(Duration::from_mins(30)),
+        proof: ProofBy::QueryOrSignedIpn,
+        lifetime: Some(Duration::from_mins(10)),
+        poll: Poll { first: Duration::from_secs(30), every: Duration::from_secs(3) },
+    };
+    Rules { flow, schedule: Schedule::default() }
+}
+
+fn amount() -> Money {
+    Money::from_major(1500, Currency::MNT).expect("it is small")
+}
+
+fn world(payments: usize, operation: Option<OperationKind>) -> World {
+    let now = Timestamp::from_millis(1_800_000_000_000);
+    let order = OrderRef::parse("order").expect("it is a name");
+    let payments: Vec<_> = (0..payments)
+        .map(|number| PaymentRecord {
+            id: PaymentId::from_text(format!("payment-{number}")),
+            purpose: Purpose::Payment {
+                order: order.clone(),
+                amount: amount(),
+                save_card_for: None,
+                charged_card: None,
+            },
+            account: AccountName::parse("bank").expect("it is a name"),
+            reference: PaymentRef::new(
+                MerchantRef::parse(format!("reference-{number}")).expect("it is a reference"),
+                Some(amount()),
+                Flow::new("flow"),
+            ),
+            description: String::new(),
+            language: Language::En,
+            continue_to: None,
+            operation: if operation.is_some() {
+                OperationState::Succeeded
+            } else {
+                OperationState::Submitted
+            },
+            status: match operation {
+                Some(OperationKind::Refund) => Status::Paid,
+                Some(OperationKind::Capture | OperationKind::Void) => Status::Authorized,
+                _ => Status::Pending,
+            },
+            ended_by: None,
+            next: Vec::new(),
+            code: None,
+            text: None,
+            card: CardInfo::default(),
+            saved_card: None,
+            capture: tulbur_core::Capture::Now,
+            captured: None,
+            refunded: None,
+            paid_at: None,
+            created_at: now,
+            changed_at: now,
+            expires_at: None,
+            ask_at: None,
+            asked: 0,
+            confirmed: false,
+            content: String::new(),
+            secret_hash: String::new(),
+            sealed_secret: String::new(),
+            version: 1,
+        })
+        .collect();
+    let operation = operation.map(|kind| OperationRecord {
+        operation_ref: OperationRef::parse("operation").expect("it is a reference"),
+        kind,
+        payment: payments[0].id.clone(),
+        account: payments[0].account.clone(),
+        order: Some(order.clone()),
+        amount: matches!(kind, OperationKind::Refund | OperationKind::Capture).then(amount),
+        reason: String::new(),
+        state: OperationState::Submitted,
+        provider_ref: None,
+        code: None,
+        text: None,
+        created_at: now,
+        changed_at: now,
+        lease_until: None,
+        version: 1,
+    });
+    let refund = operation.as_ref().is_some_and(|operation| operation.kind == OperationKind::Refund);
+    let record = OrderRecord {
+        order,
+        amount: amount(),
+        paid_by: refund.then(|| payments[0].id.clone()),
+        created_at: now,
+        version: 1,
+    };
+    World {
+        now,
+        order: record,
+        payments,
+        operation,
+        events: if refund {
+            vec![EventKind::Paid { amount: amount(), timing: crate::event::Timing::InTime }]
+        } else {
+            Vec::new()
+        },
+        proven: if refund { HashSet::from([0]) } else { HashSet::new() },
+    }
+}
+
+fn says(source: Source, status: Status, amount: Money, reference: &PaymentRef) -> Proven {
+    Proven {
+        source,
+        status,
+        amount: Some(amount),
+        refunded: None,
+        reference: Some(reference.clone()),
+        code: None,
+        text: None,
+        card: CardInfo::default(),
+        next: Vec::new(),
+    }
+}
+
+fn fact_of(world: &World, which: usize, next: Move) -> Option<Fact> {
+    let payment = &world.payments[which];
+    let waits = matches!(payment.operation, OperationState::Submitted | OperationState::Reserved);
+    let why = || String::from("why");
+    let proven = |proven| Fact::Proven(Box::new(proven), None);
+    Some(match next {
+        Move::Opened if waits => Fact::Opened {
+            reference: payment.reference.clone(),
+            next: vec![tulbur_core::NextAction::Approve],
+            expires_at: None,
+        },
+        Move::Lost | Move::Refused if waits => Fact::WriteFailed {
+            outcome: if next == Move::Lost { Outcome::Unknown } else { Outcome::Refused },
+            why: why(),
+            code: None,
+            text: None,
+        },
+        Move::Opened | Move::Lost | Move::Refused | Move::Later => return None,
+        Move::Abandoned => Fact::Abandoned,
+        Move::Says(source, status) => proven(says(source, status, amount(), &payment.reference)),
+        Move::OtherAmount => {
+            let other = Money::from_minor(1, Currency::MNT);
+            proven(says(Source::Query, Status::Paid, other, &payment.reference))
+        }
+        Move::NotFound => Fact::NotFound,
+        Move::CannotAsk => Fact::AskFailed { why: why(), kind: ErrorKind::Unavailable },
+        Move::GivenUp => Fact::GivenUp,
+        Move::Hinted => Fact::Hinted { source: Source::Notification, what: why() },
+        Move::Contradicted => Fact::Contradicted { detail: why() },
+        Move::PersonSaysPaid => Fact::Declared { paid: true, by: why() },
+        Move::PersonSaysNot => Fact::Declared { paid: false, by: why() },
+        Move::Operation(told) => {
+            let operation = world.operation.as_ref().filter(|_| which == 0)?;
+            let open = matches!(operation.state, OperationState::Submitted | OperationState::Reserved);
+            let stands = |status| says(Source::Answer, status, amount(), &payment.reference);
+            let done = match operation.kind {
+                OperationKind::Capture | OperationKind::Refund => Status::Paid,
+                OperationKind::Void | OperationKind::Cancel => Status::Canceled,
+            };
+            let answer = Fact::OperationAnswered;
+            let stands = |status| OperationAnswer::Payment(Box::new(stands(status)));
+            match told {
+                Told::Answered | Told::Pending if operation.kind == OperationKind::Refund => {
+                    answer(OperationAnswer::Refund(Refund::new(amount(), RefundStatus::Succeeded)))
+                }
+                Told::Answered => answer(stands(done)),
+                Told::Pending => answer(stands(Status::Pending)),
+                Told::Refused | Told::Lost if open => Fact::OperationFailed {
+                    outcome: if told == Told::Lost { Outcome::Unknown } else { Outcome::Refused },
+                    why: why(),
+                    code: None,
+                    text: None,
+                },
+                Told::Refused | Told::Lost => return None,
+                Told::Abandoned => Fact::OperationAbandoned,
+                Told::AskedAndDone | Told::AskedAndNot => {
+                    let it_is = told == Told::AskedAndDone;
+                    let status = if it_is { done } else { payment.status };
+                    let mut proven = says(Source::Query, status, amount(), &payment.reference);
+                    proven.refunded =
+                        Some(if it_is { amount() } else { Money::from_minor(0, Currency::MNT) });
+                    Fact::OperationAsked(Some(Box::new(proven)))
+                }
+                Told::CannotAsk => Fact::OperationAsked(None),
+                Told::PersonSaysDone => Fact::OperationDeclared { happened: true, by: why() },
+                Told::PersonSaysNot => Fact::OperationDeclared { happened: false, by: why() },
+            }
+        }
+    })
+}
+
+/// Commits as a store does.
+fn commit(world: &mut World, changes: Changes) {
+    for order in changes.orders {
+        world.order = order;
+    }
+    for payment in changes.payments {
+        let place = world.payments.iter_mut().find(|other| other.id == payment.id);
+        *place.expect("it is one of ours") = payment;
+    }
+    for operation in changes.operations {
+        world.operation = Some(operation);
+    }
+    world.events.extend(changes.events.into_iter().map(|event| event.kind));
+}
+
+fn step(rules: &Rules, before: &World, which: usize, next: Move) -> Option<World> {
+    let mut after = before.clone();
+    if next == Move::Later {
+        after.now = after.now.after(Duration::from_mins(40));
+        return Some(after);
+    }
+    let fact = fact_of(before, which, next)?;
+    let proves = match &fact {
+        Fact::Proven(proven, _) => proven.status == Status::Paid && proven.amount == Some(amount()),
+        Fact::Declared { paid, .. } => *paid,
+        Fact::OperationAnswered(answer) => {
+            matches!(answer, OperationAnswer::Payment(proven) if proven.status == Status::Paid)
+        }
+        Fact::OperationAsked(Some(proven)) => proven.status == Status::Paid,
+        Fact::OperationDeclared { happened, .. } => {
+            *happened && before.operation.as_ref().is_some_and(|one| one.kind == OperationKind::Capture)
+        }
+        _ => false,
+    };
+    if proves {
+        after.proven.insert(which);
+    }
+    let about_operation = matches!(next, Move::Operation(_));
+    let changes = transition(
+        &Situation {
+            order: Some(&before.order),
+            payment: &before.payments[which],
+            operation: before.operation.as_ref().filter(|_| about_operation),
+            flow: &rules.flow,
+            schedule: &rules.schedule,
+            now: before.now,
+            new_id: &|| String::from("id"),
+        },
+        fact,
+    );
+    commit(&mut after, changes);
+    Some(after)
+}
+
+/// What must hold after every step.
+fn holds(before: &World, after: &World, path: &[(usize, Move)]) {
+    let count = |world: &World, name| world.events.iter().filter(|kind| kind.name() == name).count();
+    let paid: Vec<usize> =
+        (0..after.payments.len()).filter(|n| after.payments[*n].status == Status::Paid).collect();
+    assert_eq!(count(after, "paid"), usize::from(!paid.is_empty()), "{path:?}: {:?}", after.events);
+    assert_eq!(count(after, "paid-again"), paid.len().saturating_sub(1), "{path:?}: {:?}", after.events);
+    assert_eq!(after.order.paid_by.is_some(), !paid.is_empty(), "{path:?}");
+    for number in paid {
+        assert!(after.proven.contains(&number), "{path:?}: paid, and nothing proved it");
+    }
+    for (was, is) in before.payments.iter().zip(&after.payments) {
+        assert!(was.status != Status::Paid || is.status == Status::Paid, "{path:?}: paid went back");
+    }
+    if let Some(operation) = &after.operation {
+        assert!(count(after, "refunded") <= 1, "{path:?}: one refund was told twice");
+        let given = after.payments[0].refunded.map_or(0, Money::minor);
+        assert!(given <= amount().minor(), "{path:?}: more was given back than was taken");
+        let settled = operation.kind == OperationKind::Refund && operation.state == OperationState::Succeeded;
+        assert_eq!(count(after, "refunded"), usize::from(settled), "{path:?}: {operation:?}");
+    }
+}
+
+/// All that a decision looks at.
+fn key(world: &World) -> String {
+    let mut text = format!("{:?} {:?}", world.now, world.order.paid_by);
+    for payment in &world.payments {
+        text.push_str(&serde_json::to_string(payment).expect("it is plain"));
+    }
+    if let Some(operation) = &world.operation {
+        text.push_str(&serde_json::to_string(operation).expect("it is plain"));
+    }
+    let mut events: Vec<&str> = world.events.iter().map(EventKind::name).collect();
+    events.sort_unstable();
+    format!("{text}{events:?}{}", world.proven.len())
+}
+
+fn explore(rules: &Rules, start: World, moves: &[Move]) -> usize {
+    let mut visited = 0;
+    let mut layer = vec![(start, Vec::new())];
+    for _ in 0..LENGTH {
+        let mut seen = HashSet::new();
+        let mut next_layer = Vec::new();
+        for (world, path) in &layer {
+            for which in 0..world.payments.len() {
+                for next in moves {
+                    let Some(after) = step(rules, world, which, *next) else { continue };
+                    let mut path: Vec<(usize, Move)> = path.clone();
+                    path.push((which, *next));
+                    holds(world, &after, &path);
+                    visited += 1;
+                    if seen.insert(key(&after)) {
+                        next_layer.push((after, path));
+                    }
+                }
+            }
+        }
+        layer = next_layer;
+    }
+    visited
+}
+
+#[test]
+fn one_payment() {
+    for effect in [FlowEffect::Inert, FlowEffect::MovesMoney] {
+        let visited = explore(&rules(effect), world(1, None), &moves());
+        assert!(visited > 10_000, "only {visited} steps");
+    }
+}
+
+#[test]
+fn two_payments_of_one_order() {
+    let few = [
+        Move::Opened,
+        Move::Lost,
+        Move::Says(Source::Query, Status::Paid),
+        Move::Says(Source::Notification, Status::Paid),
+        Move::Says(Source::Query, Status::Declined),
+        Move::GivenUp,
+        Move::Later,
+    ];
+    let visited = explore(&rules(FlowEffect::Inert), world(2, None), &few);
+    assert!(visited > 5_000, "only {visited} steps");
+}
+
+#[test]
+fn an_operation() {
+    for kind in [OperationKind::Refund, OperationKind::Capture, OperationKind::Void, OperationKind::Cancel] {
+        let mut all: Vec<Move> = TOLD.into_iter().map(Move::Operation).collect();
+        all.extend([
+            Move::Later,
+            Move::Says(Source::Query, Status::Paid),
+            Move::Says(Source::Query, Status::Authorized),
+            Move::Says(Source::Query, Status::Canceled),
+        ]);
+        let visited = explore(&rules(FlowEffect::Inert), world(1, Some(kind)), &all);
+        assert!(visited > 1_000, "{kind}: only {visited} steps");
+    }
+}
