@@ -7,7 +7,13 @@ use tulbur::Registry;
 
 #[test]
 fn the_providers_whose_features_are_on_are_linked_and_no_others() {
-    let expected: &[&str] = if cfg!(feature = "golomt-ecommerce") { &["golomt-ecommerce"] } else { &[] };
+    let expected: Vec<&str> = [
+        ("golomt-ecommerce", cfg!(feature = "golomt-ecommerce")),
+        ("golomt-instore", cfg!(feature = "golomt-instore")),
+    ]
+    .into_iter()
+    .filter_map(|(id, on)| on.then_some(id))
+    .collect();
     let registry = Registry::linked().expect("no two crates share an id");
     let ids: Vec<String> = registry.ids().iter().map(ToString::to_string).collect();
     assert_eq!(ids, expected);
@@ -16,7 +22,7 @@ fn the_providers_whose_features_are_on_are_linked_and_no_others() {
 }
 
 /// An application that forgot the feature is told which one to turn on.
-#[cfg(all(feature = "reqwest", not(feature = "golomt-ecommerce")))]
+#[cfg(all(feature = "reqwest", not(any(feature = "golomt-ecommerce", feature = "golomt-instore"))))]
 #[test]
 fn a_provider_that_is_not_linked_says_so() {
     use tulbur::{AccountConfig, AccountName, ErrorKind, ProviderId};

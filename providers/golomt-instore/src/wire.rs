@@ -1,0 +1,486 @@
+//! Exactly what crosses the network: what is sent, and what is read of what comes back.
+
+use std::fmt;
+
+use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+use serde_json::value::RawValue;
+use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Money, Result};
+
+use crate::sign::CURRENCY;
+use crate::words::clean;
+
+/// `/pos/invoice/phone`.
+#[derive(Serialize)]
+pub(crate) struct PhoneRequest<'a> {
+    pub(crate) amount: &'a AmountText,
+    pub(crate) checksum: &'a str,
+    pub(crate) invoice: &'a str,
+    pub(crate) phone: &'a str,
+    pub(crate) terminal: &'a str,
+}
+
+/// `/pos/invoice/qr`, `/pos/invoice/qr/deeplink`, `/pos/invoice/cancel`, `/pos/invoice/check`, `/pos/payment/cancel`.
+#[derive(Serialize)]
+pub(crate) struct InvoiceRequest<'a> {
+    pub(crate) amount: &'a AmountText,
+    pub(crate) checksum: &'a str,
+    pub(crate) invoice: &'a str,
+    pub(crate) terminal: &'a str,
+}
+
+/// `/pos/settlement`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SettlementRequest<'a> {
+    pub(crate) checksum: &'a str,
+    pub(crate) settlement_id: &'a str,
+    pub(crate) terminal: &'a str,
+}
+
+/// Reads JSON. An error says where it is wrong and never quotes what stands there.
+pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
+    let malformed = |why: String| Error::new(ErrorKind::Malformed, why);
+    let text = std::str::from_utf8(body)
+        .map_err(|e| malformed(format!("it is not UTF-8 (byte {})", e.valid_up_to())))?;
+    serde_json::from_str(text).map_err(|error| {
+        let message = error.to_string();
+        malformed(match error.classify() {
+            Category::Data if message.starts_with("duplicate field") => {
+                message.split(" at line").next().unwrap_or_default().to_owned()
+            }
+            Category::Data => {
+                format!(
+                    "something is of another type than known (line {}, column {})",
+                    error.line(),
+                    error.column()
+                )
+            }
+            Category::Eof => "the JSON ends too early".into(),
+            Category::Syntax | Category::Io => {
+                format!("it is not JSON (line {}, column {})", error.line(), error.column())
+            }
+        })
+    })
+}
+
+/// The characters of a field that may be a JSON string or number: which of both many fields are, no document says.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Word(String);
+
+impl Word {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?.get();
+        match raw.as_bytes().first() {
+            Some(b'"') => serde_json::from_str(raw).map(Self).map_err(|_| D::Error::custom("no text")),
+            Some(b'-' | b'0'..=b'9') => Ok(Self(raw.to_owned())),
+            _ => Err(D::Error::custom("neither text nor a number")),
+        }
+    }
+}
+
+/// The text of a field, where an empty one is as good as none.
+pub(crate) fn filled(word: Option<&Word>) -> Option<&str> {
+    word.map(Word::as_str).filter(|text| !text.is_empty())
+}
+
+/// The answer to every call of version 1.
+#[derive(Deserialize)]
+pub(crate) struct Envelope<'a> {
+    header: Option<Header>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    code: Option<Word>,
+    status: Option<Word>,
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    response: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorFields {
+    error_desc: Option<Word>,
+    error_type: Option<Word>,
+}
+
+/// What an envelope says, before anybody reads its result.
+pub(crate) enum Said<T> {
+    /// The call passed the bank's checks and was carried out; the result says how it ended.
+    Executed(T),
+    /// It was not, or an error stands beside the result.
+    Failed(Failure),
+}
+
+/// An error inside an answer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// `header.code`.
+    pub(crate) header: Option<String>,
+    /// `body.error.errorType`.
+    pub(crate) kind: Option<String>,
+    /// `body.error.errorDesc`.
+    pub(crate) text: Option<String>,
+    /// `body.response.status`.
+    pub(crate) status: Option<String>,
+}
+
+impl Failure {
+    /// Whether the bank gave a reason, in whatever words.
+    pub(crate) fn has_words(&self) -> bool {
+        self.kind.is_some() || self.text.is_some()
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("header", &self.header)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Nothing, written in one of the ways that servers write it.
+fn is_empty(raw: &RawValue) -> bool {
+    let inner: String = raw.get().chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    matches!(inner.as_str(), "null" | "\"\"" | "[]" | "{}")
+}
+
+fn object<'a, T: Deserialize<'a> + 'a>(raw: Option<&'a RawValue>) -> Result<Option<T>> {
+    match raw {
+        Some(raw) if !is_empty(raw) => read(raw.get().as_bytes()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Reads an answer: header and body both decide, and an error may stand inside a 200.
+///
+/// `code` 200 means that the call passed all checks and was carried out (page D-qr). R-erxes also rejects a 200 that
+/// holds an error; a sister service answers `status` `failed` with its errors. So all of it must be good.
+pub(crate) fn open<T: DeserializeOwned + Default>(body: &[u8]) -> Result<Said<T>> {
+    let envelope: Envelope<'_> = read(body)?;
+    let missing = || Error::new(ErrorKind::Malformed, "it has no `header` with a `code`");
+    let header = envelope.header.ok_or_else(missing)?;
+    let code = filled(header.code.as_ref()).ok_or_else(missing)?;
+    let body: Option<Body<'_>> = object(envelope.body)?;
+    let (response, error) = body.map_or((None, None), |body| (body.response, body.error));
+    let error: Option<ErrorFields> = match error {
+        // An error that is a text and no object still is one.
+        Some(raw) if raw.get().starts_with('"') && !is_empty(raw) => {
+            let text: Word = read(raw.get().as_bytes())?;
+            Some(ErrorFields { error_desc: Some(text), error_type: None })
+        }
+        raw => object(raw)?,
+    };
+    let good =
+        code == "200" && filled(header.status.as_ref()).is_some_and(|s| s.eq_ignore_ascii_case("success"));
+    if good && error.is_none() {
+        return Ok(Said::Executed(object(response)?.unwrap_or_default()));
+    }
+    let words = |word: Option<&Word>| filled(word).map(clean);
+    let status: Option<Outcome> = object(response).unwrap_or_default();
+    Ok(Said::Failed(Failure {
+        header: Some(clean(code)),
+        kind: error.as_ref().and_then(|error| words(error.error_type.as_ref())),
+        text: error.as_ref().and_then(|error| words(error.error_desc.as_ref())),
+        status: status.and_then(|response| words(response.status.as_ref())),
+    }))
+}
+
+/// The one field of a result that says no beside an error.
+#[derive(Deserialize)]
+struct Outcome {
+    status: Option<Word>,
+}
+
+/// The result of a phone invoice, a QR, a QR with a link, and of a cancellation. The last may be given as a
+/// transaction result instead (the newest R-erxes), so `resp_code` is read too.
+#[derive(Deserialize, Default)]
+pub(crate) struct SimpleResult {
+    desc: Option<Word>,
+    status: Option<Word>,
+    resp_code: Option<Word>,
+    resp_desc: Option<Word>,
+}
+
+impl SimpleResult {
+    pub(crate) fn desc(&self) -> Option<&str> {
+        filled(self.desc.as_ref())
+    }
+
+    pub(crate) fn status(&self) -> Option<&str> {
+        filled(self.status.as_ref())
+    }
+
+    pub(crate) fn resp_code(&self) -> Option<&str> {
+        filled(self.resp_code.as_ref())
+    }
+
+    /// The bank's words, whichever shape it is.
+    pub(crate) fn text(&self) -> Option<String> {
+        self.desc().or_else(|| filled(self.resp_desc.as_ref())).map(clean)
+    }
+}
+
+/// The result of a check and of a refund, and the body of a push.
+#[derive(Deserialize, Default)]
+pub(crate) struct TransactionResult {
+    resp_code: Option<Word>,
+    resp_desc: Option<Word>,
+    approval_code: Option<Word>,
+    amount: Option<Word>,
+    card_number: Option<Word>,
+    terminal: Option<Word>,
+    invoice: Option<Word>,
+    checksum: Option<Word>,
+}
+
+impl TransactionResult {
+    /// The values of a push that came in a query string.
+    pub(crate) fn from_fields<'a>(
+        mut get: impl FnMut(&'static str) -> Result<Option<&'a str>>,
+    ) -> Result<Self> {
+        let mut word = |name| get(name).map(|value| value.map(|text| Word(text.to_owned())));
+        Ok(Self {
+            resp_code: word("resp_code")?,
+            resp_desc: word("resp_desc")?,
+            approval_code: word("approval_code")?,
+            amount: word("amount")?,
+            card_number: word("card_number")?,
+            terminal: word("terminal")?,
+            invoice: word("invoice")?,
+            checksum: word("checksum")?,
+        })
+    }
+
+    pub(crate) fn resp_code(&self) -> Option<&str> {
+        filled(self.resp_code.as_ref())
+    }
+
+    pub(crate) fn terminal(&self) -> Option<&str> {
+        filled(self.terminal.as_ref())
+    }
+
+    pub(crate) fn invoice(&self) -> Option<&str> {
+        filled(self.invoice.as_ref())
+    }
+
+    pub(crate) fn checksum(&self) -> Option<&str> {
+        filled(self.checksum.as_ref())
+    }
+
+    /// The amount's characters.
+    pub(crate) fn amount_text(&self) -> Option<&str> {
+        filled(self.amount.as_ref())
+    }
+
+    /// The amount that they mean.
+    pub(crate) fn amount(&self) -> Result<Option<Money>> {
+        let unfit =
+            |e: tulbur_core::MoneyError| Error::new(ErrorKind::Malformed, e.to_string()).with_field("amount");
+        self.amount_text().map(|text| Money::parse(text, CURRENCY).map_err(unfit)).transpose()
+    }
+
+    pub(crate) fn text(&self) -> Option<String> {
+        filled(self.resp_desc.as_ref()).map(clean)
+    }
+
+    /// The issuer's approval, if it has the shape of one.
+    pub(crate) fn approval_code(&self) -> Option<String> {
+        let code = filled(self.approval_code.as_ref())?;
+        (code.len() <= 12 && code.bytes().all(|b| b.is_ascii_graphic())).then(|| code.to_owned())
+    }
+
+    /// What may be shown of the card. How the bank masks it is unknown; core masks what is not.
+    pub(crate) fn card(&self) -> CardInfo {
+        CardInfo::masked(filled(self.card_number.as_ref()).map(clean_card).as_deref())
+    }
+}
+
+/// A card number's own characters and no others.
+fn clean_card(number: &str) -> String {
+    number
+        .chars()
+        .filter(|c| c.is_ascii_digit() || matches!(c, '*' | 'x' | 'X' | ' ' | '-'))
+        .take(40)
+        .collect()
+}
+
+/// The result of a settlement.
+#[derive(Deserialize, Default)]
+pub(crate) struct SettlementResult {
+    pub(crate) amount: Option<Word>,
+    pub(crate) count: Option<Word>,
+    pub(crate) status: Option<Word>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Page D-qr prints this answer.
+    const SAMPLE: &str = r#"{"header":{"code":200,"status":"success"},"body":{"response":{"desc":"0002","status":"SUCCESS"}}}"#;
+
+    fn simple(body: &str) -> Said<SimpleResult> {
+        open(body.as_bytes()).unwrap()
+    }
+
+    fn failure(body: &str) -> Failure {
+        match simple(body) {
+            Said::Failed(failure) => failure,
+            Said::Executed(_) => panic!("it was taken as good: {body}"),
+        }
+    }
+
+    #[test]
+    fn the_documented_answer_is_good() {
+        let Said::Executed(result) = simple(SAMPLE) else { panic!("it is good") };
+        assert_eq!((result.desc(), result.status()), (Some("0002"), Some("SUCCESS")));
+        for same in [
+            SAMPLE.replace("200", "\"200\""),
+            SAMPLE.replace("success", "SUCCESS"),
+            SAMPLE.replace("{\"response\"", "{\"error\":null,\"response\""),
+            SAMPLE.replace("{\"response\"", "{\"error\":{},\"response\""),
+            SAMPLE.replace("{\"response\"", "{\"error\":\"\",\"response\""),
+            SAMPLE.replace("{\"response\"", "{\"error\":[ ],\"response\""),
+        ] {
+            assert!(matches!(simple(&same), Said::Executed(_)), "{same}");
+        }
+        let empty = simple(r#"{"header":{"code":200,"status":"success"}}"#);
+        assert!(matches!(empty, Said::Executed(result) if result.status().is_none()));
+    }
+
+    #[test]
+    fn everything_must_be_good() {
+        for bad in [
+            SAMPLE.replace("200", "400"),
+            SAMPLE.replace("200", "2000"),
+            SAMPLE.replace("\"success\"", "\"failed\""),
+            SAMPLE.replace("\"success\"", "null"),
+            SAMPLE.replace("{\"response\"", "{\"error\":{\"errorDesc\":\"no\"},\"response\""),
+            SAMPLE.replace("{\"response\"", "{\"error\":{\"errorType\":\"No\"},\"response\""),
+            SAMPLE.replace("{\"response\"", "{\"error\":{\"other\":1},\"response\""),
+            SAMPLE.replace("{\"response\"", "{\"error\":\"no\",\"response\""),
+        ] {
+            failure(&bad);
+        }
+    }
+
+    /// As a sister service of the bank's answers.
+    #[test]
+    fn an_error_inside_a_200_is_read() {
+        let said = failure(
+            r#"{"header":{"code":400,"status":"failed"},"body":{"error":{"errorDesc":"error.notfound.invoice","errorType":"NotFound"}}}"#,
+        );
+        assert_eq!(said.header.as_deref(), Some("400"));
+        assert_eq!(
+            (said.kind.as_deref(), said.text.as_deref()),
+            (Some("NotFound"), Some("error.notfound.invoice"))
+        );
+        let said = failure(r#"{"header":{"code":400},"body":{"response":{"status":"FAILED"}}}"#);
+        assert_eq!((said.status.as_deref(), said.has_words()), (Some("FAILED"), false));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_never_quoted() {
+        for (body, word) in [
+            (&b"planted"[..], "not JSON"),
+            (b"", "too early"),
+            (b"{\"header\":{\"code\":200", "too early"),
+            (b"[]", "another type"),
+            (b"null", "another type"),
+            (b"\"planted\"", "another type"),
+            (b"{}", "no `header`"),
+            (br#"{"header":{}}"#, "no `header`"),
+            (br#"{"header":{"code":["planted"]}}"#, "another type"),
+            (br#"{"header":{"code":200,"code":"planted"}}"#, "duplicate field `code`"),
+            (br#"{"header":{"code":200,"status":"success"},"body":{"response":"planted"}}"#, "another type"),
+            (
+                br#"{"header":{"code":200,"status":"success"},"body":{"response":{"status":{"a":1}}}}"#,
+                "another type",
+            ),
+            (b"{\"header\":\"planted\xFF\"}", "not UTF-8"),
+        ] {
+            let message = open::<SimpleResult>(body).err().expect("it cannot be read").to_string();
+            assert!(message.contains(word) && !message.contains("planted"), "{message}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_characters() {
+        let result: TransactionResult =
+            read(br#"{"amount":1100.50,"resp_code":"00","card_number":4987381234563883}"#).unwrap();
+        assert_eq!(result.amount_text(), Some("1100.50"));
+        assert_eq!(result.amount().unwrap(), Some(Money::from_minor(110_050, CURRENCY)));
+        assert_eq!(result.card().masked_number.as_deref(), Some("498738******3883"));
+        let odd: TransactionResult =
+            read(br#"{"amount":"1,100","approval_code":"a b","resp_code":""}"#).unwrap();
+        assert_eq!(odd.amount().unwrap_err().field(), Some("amount"));
+        assert_eq!((odd.approval_code(), odd.resp_code()), (None, None));
+    }
+
+    #[test]
+    fn a_request_is_written_as_known() {
+        let amount: AmountText = serde_json::from_str("\"1100\"").unwrap();
+        let (checksum, invoice, terminal) = ("c", "i", "12345678");
+        assert_eq!(
+            serde_json::to_string(&InvoiceRequest { amount: &amount, checksum, invoice, terminal }).unwrap(),
+            r#"{"amount":"1100","checksum":"c","invoice":"i","terminal":"12345678"}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&PhoneRequest { amount: &amount, checksum, invoice, phone: "p", terminal })
+                .unwrap(),
+            r#"{"amount":"1100","checksum":"c","invoice":"i","phone":"p","terminal":"12345678"}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&SettlementRequest { checksum, settlement_id: "s", terminal }).unwrap(),
+            r#"{"checksum":"c","settlementId":"s","terminal":"12345678"}"#
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_is_too_strange(body in prop::collection::vec(any::<u8>(), 0..300)) {
+            drop(open::<SimpleResult>(&body));
+            drop(open::<TransactionResult>(&body));
+        }
+
+        /// Envelopes with the right names and any values.
+        #[test]
+        fn no_envelope_is_too_strange(
+            values in prop::array::uniform6(prop::sample::select(vec![
+                "null", "\"\"", "\"00\"", "\"SUCCESS\"", "\"success\"", "200", "1e400", "[]", "{}", "{\"a\":[]}", "true",
+                "\"\\u0000\"", "\"\\ud800\"",
+            ])),
+        ) {
+            let [code, status, resp, amount, desc, error] = values;
+            let body = format!(
+                r#"{{"header":{{"code":{code},"status":{status}}},"body":{{"response":{{"resp_code":{resp},"amount":{amount},"desc":{desc},"status":{resp}}},"error":{error}}}}}"#
+            );
+            if let Ok(Said::Executed(result)) = open::<TransactionResult>(body.as_bytes()) {
+                prop_assert!(code == "200" && status.to_lowercase() == "\"success\"");
+                drop((result.amount(), result.card(), result.text(), result.approval_code()));
+            }
+            drop(open::<SimpleResult>(body.as_bytes()));
+        }
+    }
+}
