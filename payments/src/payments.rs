@@ -8,8 +8,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, broadcast};
 use tulbur_core::{
-    AccountName, Clock, ErrorKind, FlowInfo, IdSource, OperationRef, OrderRef, Provider, RandomIds,
-    Timestamp, Url, is_loopback,
+    AccountName, Clock, ErrorKind, FlowInfo, IdSource, OperationRef, OrderRef, Provider, ProviderInfo,
+    RandomIds, Timestamp, Url, is_loopback,
 };
 
 use crate::ask::AskSlot;
@@ -210,6 +210,14 @@ impl Payments {
     /// The configured accounts.
     pub fn accounts(&self) -> impl Iterator<Item = &AccountName> {
         self.0.accounts.keys()
+    }
+
+    /// What an account's provider is and can do.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such account.
+    pub fn info(&self, account: &AccountName) -> Result<&ProviderInfo> {
+        Ok(self.0.provider(account)?.info())
     }
 
     /// An account's provider as its own type, for what only that provider has.
