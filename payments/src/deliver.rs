@@ -256,7 +256,7 @@ impl Inner {
             if earlier.meaning == meaning {
                 let commit = Changes { inbox: vec![entry], ..Changes::default() };
                 self.commit(commit).await?;
-                let completed = record.status.is_success() && record.confirmed;
+                let completed = record.status.is_success();
                 let ask = (anybody && record.status.is_open()).then(|| record.id.clone());
                 return Ok(Taken { outcome: OutcomeWord::Repeat { completed }, ask });
             }

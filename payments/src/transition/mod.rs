@@ -186,7 +186,9 @@ impl<'a> Step<'a> {
         let item = AttentionItem {
             key: match kind {
                 // Of these a payment has one, and it is struck off when it is settled.
-                AttentionKind::PaidAgain | AttentionKind::UnresolvedOperation => self.key_of(kind),
+                AttentionKind::PaidAgain | AttentionKind::UnresolvedOperation | AttentionKind::Unproven => {
+                    self.key_of(kind)
+                }
                 _ => format!("{}/{}", self.key_of(kind), tulbur_core::Meaning::of(&[detail]).to_hex()),
             },
             at: self.now(),
@@ -250,6 +252,7 @@ impl<'a> Step<'a> {
 
     fn declared(&mut self, paid: bool, by: &str) {
         self.strike(AttentionKind::UnresolvedOperation);
+        self.strike(AttentionKind::Unproven);
         if !paid {
             self.payment.operation = OperationState::Refused;
             if self.payment.status.is_open() {
@@ -363,7 +366,11 @@ impl<'a> Step<'a> {
             self.write(Source::Query, "the provider does not know it: it never happened");
             return;
         }
-        self.still_open(Source::Query, "the provider does not know it");
+        let asked = self.situation.flow.query_by != QueryBy::Nothing;
+        self.still_open(
+            Source::Query,
+            if asked { "the provider does not know it" } else { "the provider cannot be asked about it" },
+        );
     }
 
     fn ask_failed(&mut self, why: &str, kind: ErrorKind) {
@@ -395,7 +402,16 @@ impl<'a> Step<'a> {
         let unknown = self.payment.operation == OperationState::Unknown && !self.is_inert();
         if self.payment.status.is_open() && over && !unknown {
             self.end(Status::Expired, EndedBy::Us);
-            self.write(Source::Clock, "its time is over, and the last question found it unpaid");
+            if self.situation.flow.query_by == QueryBy::Nothing {
+                self.attention(
+                    AttentionKind::UnresolvedOperation,
+                    "its time is over, nothing proved that it was paid, and the provider cannot be asked; look it up \
+                     with the provider",
+                );
+                self.write(Source::Clock, "its time is over, and nothing proved that it was paid");
+            } else {
+                self.write(Source::Clock, "its time is over, and the last question found it unpaid");
+            }
             return;
         }
         self.payment.ask_at = self.next();
@@ -468,8 +484,11 @@ impl<'a> Step<'a> {
             self.payment.confirmed = true;
         }
         self.keep_card(card);
-        if self.payment.operation == OperationState::Unknown {
+        if self.payment.operation == OperationState::Unknown
+            || self.situation.flow.query_by == QueryBy::Nothing
+        {
             self.strike(AttentionKind::UnresolvedOperation);
+            self.strike(AttentionKind::Unproven);
         }
         self.payment.operation = OperationState::Succeeded;
         let before = self.payment.status;
