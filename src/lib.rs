@@ -31,6 +31,10 @@ pub use tulbur_golomt_ecommerce as golomt_ecommerce;
 #[cfg(feature = "golomt-instore")]
 pub use tulbur_golomt_instore as golomt_instore;
 
+/// Galaxy Pay's payment gateway.
+#[cfg(feature = "galaxy-pay")]
+pub use tulbur_galaxy_pay as galaxy_pay;
+
 /// The network and the clock that providers are given.
 #[cfg(feature = "reqwest")]
 pub use tulbur_reqwest as reqwest;

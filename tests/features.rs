@@ -8,6 +8,7 @@ use tulbur::Registry;
 #[test]
 fn the_providers_whose_features_are_on_are_linked_and_no_others() {
     let expected: Vec<&str> = [
+        ("galaxy-pay", cfg!(feature = "galaxy-pay")),
         ("golomt-ecommerce", cfg!(feature = "golomt-ecommerce")),
         ("golomt-instore", cfg!(feature = "golomt-instore")),
     ]
@@ -22,7 +23,10 @@ fn the_providers_whose_features_are_on_are_linked_and_no_others() {
 }
 
 /// An application that forgot the feature is told which one to turn on.
-#[cfg(all(feature = "reqwest", not(any(feature = "golomt-ecommerce", feature = "golomt-instore"))))]
+#[cfg(all(
+    feature = "reqwest",
+    not(any(feature = "galaxy-pay", feature = "golomt-ecommerce", feature = "golomt-instore"))
+))]
 #[test]
 fn a_provider_that_is_not_linked_says_so() {
     use tulbur::{AccountConfig, AccountName, ErrorKind, ProviderId};
