@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::{SECRET, Shop, TOKEN, Write, mnt};
-use tulbur_core::{Channel, Delivery, MerchantRef, OperationState, PaymentStatus};
+use tulbur_core::{Channel, Delivery, MerchantRef, OperationState, PaymentStatus, Way};
 use tulbur_payments::{
     AttentionKind, ChargeCard, CustomerRef, EndedBy, Error, EventKind, NotifyTarget, OpenCardSetup, Status,
     Timing,
@@ -565,4 +565,46 @@ async fn a_page_that_refused_a_card_is_watched_in_case_it_takes_another() {
     let asked = shop.bank.lock().unwrap().queries;
     shop.work_for_days().await;
     assert_eq!(shop.bank.lock().unwrap().queries, asked, "and then it is left alone");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_about_is_paid_by_proof_alone() {
+    let shop = Shop::open().await;
+    let payment = shop.payments.open(shop.request("1", 1500).way(Way::App)).await.unwrap();
+    shop.pay(&reference(&payment));
+    shop.clock.advance(Duration::from_mins(5));
+    shop.work().await;
+    shop.notify(&Shop::body(&reference(&payment), "000", "1500.00")).await;
+    shop.work_for_days().await;
+    assert_eq!(shop.kinds("1").await, ["paid"]);
+    assert_eq!(shop.bank.lock().unwrap().queries, 0);
+    assert!(shop.payments.attention().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_about_and_is_not_proven_goes_to_a_person() {
+    let shop = Shop::open().await;
+    let [hinted, silent] = ["1", "2"].map(|order| shop.request(order, 1500).way(Way::App));
+    let (hinted, silent) =
+        (shop.payments.open(hinted).await.unwrap(), shop.payments.open(silent).await.unwrap());
+    shop.notify(&format!("hint|{}", reference(&hinted))).await;
+    let listed = |items: Vec<tulbur_payments::AttentionItem>| -> Vec<_> {
+        items.into_iter().map(|item| (item.kind, item.payment.unwrap())).collect()
+    };
+    let attention = listed(shop.payments.attention().await.unwrap());
+    assert_eq!(attention, [(AttentionKind::Unproven, hinted.id.clone())]);
+    assert_eq!(shop.payments.payment(&hinted.id).await.unwrap().status, Status::Pending);
+    shop.work_for_days().await;
+    let attention = listed(shop.payments.attention().await.unwrap());
+    let unresolved = AttentionKind::UnresolvedOperation;
+    assert!(attention.contains(&(unresolved, hinted.id.clone())), "{attention:?}");
+    assert!(attention.contains(&(unresolved, silent.id.clone())), "{attention:?}");
+    let paid = shop.payments.declare_payment(&hinted.id, true, "Bold").await.unwrap();
+    assert_eq!(paid.status, Status::Paid);
+    // The proof that was lost comes at last.
+    shop.pay(&reference(&silent));
+    shop.notify(&Shop::body(&reference(&silent), "000", "1500.00")).await;
+    assert_eq!(shop.kinds("1").await, ["attention", "expired", "attention", "paid"]);
+    assert_eq!(shop.kinds("2").await, ["expired", "attention", "paid"]);
+    assert!(shop.payments.attention().await.unwrap().is_empty(), "all of it is settled");
 }

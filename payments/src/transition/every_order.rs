@@ -116,12 +116,12 @@ struct Rules {
     schedule: Schedule,
 }
 
-fn rules(effect: FlowEffect) -> Rules {
+fn rules(effect: FlowEffect, query_by: QueryBy) -> Rules {
     let flow = FlowInfo {
         flow: Flow::new("flow"),
         start: FlowStart::Charge,
         effect,
-        query_by: QueryBy::MerchantRef,
+        query_by,
         not_found: NotFound::ProvesAfter(Duration::from_mins(30)),
         proof: ProofBy::QueryOrSignedIpn,
         lifetime: Some(Duration::from_mins(10)),
@@ -429,8 +429,12 @@ fn explore(rules: &Rules, start: World, moves: &[Move]) -> usize {
 
 #[test]
 fn one_payment() {
-    for effect in [FlowEffect::Inert, FlowEffect::MovesMoney] {
-        let visited = explore(&rules(effect), world(1, None), &moves());
+    for (effect, query_by) in [
+        (FlowEffect::Inert, QueryBy::MerchantRef),
+        (FlowEffect::MovesMoney, QueryBy::MerchantRef),
+        (FlowEffect::Inert, QueryBy::Nothing),
+    ] {
+        let visited = explore(&rules(effect, query_by), world(1, None), &moves());
         assert!(visited > 10_000, "only {visited} steps");
     }
 }
@@ -446,7 +450,7 @@ fn two_payments_of_one_order() {
         Move::GivenUp,
         Move::Later,
     ];
-    let visited = explore(&rules(FlowEffect::Inert), world(2, None), &few);
+    let visited = explore(&rules(FlowEffect::Inert, QueryBy::MerchantRef), world(2, None), &few);
     assert!(visited > 5_000, "only {visited} steps");
 }
 
@@ -460,7 +464,7 @@ fn an_operation() {
             Move::Says(Source::Query, Status::Authorized),
             Move::Says(Source::Query, Status::Canceled),
         ]);
-        let visited = explore(&rules(FlowEffect::Inert), world(1, Some(kind)), &all);
+        let visited = explore(&rules(FlowEffect::Inert, QueryBy::MerchantRef), world(1, Some(kind)), &all);
         assert!(visited > 1_000, "{kind}: only {visited} steps");
     }
 }

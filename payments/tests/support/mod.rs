@@ -25,6 +25,8 @@ use tulbur_payments::{
 };
 
 pub const PAGE: Flow = Flow::new("page");
+/// A page whose payments the bank cannot be asked about.
+pub const LINK: Flow = Flow::new("link");
 pub const SETUP: Flow = Flow::new("setup");
 pub const CHARGE: Flow = Flow::new("charge");
 pub const SECRET: &str = "planted-bank-secret";
@@ -124,11 +126,16 @@ impl Bank {
         };
         info.flows = vec![
             flow(PAGE, FlowStart::Invoice(vec![Way::Page]), FlowEffect::Inert, Some(10)),
+            FlowInfo {
+                query_by: QueryBy::Nothing,
+                proof: ProofBy::SignedIpn,
+                ..flow(LINK, FlowStart::Invoice(vec![Way::App]), FlowEffect::Inert, Some(10))
+            },
             flow(SETUP, FlowStart::CardSetup, FlowEffect::Inert, Some(10)),
             flow(CHARGE, FlowStart::Charge, FlowEffect::MovesMoney, None),
         ];
         info.languages = vec![Language::Mn, Language::En];
-        info.ways = vec![Way::Page];
+        info.ways = vec![Way::Page, Way::App];
         info.notify = NotifyAddress::PerAccount;
         info.saves_card_with_payment = true;
         let keys = HmacHexKeys::new(&[SecretString::from(SECRET)]).unwrap();
@@ -270,7 +277,8 @@ impl InvoiceProvider for Bank {
             ..Entry::new(PaymentStatus::Pending, Some(request.amount))
         };
         self.write(&request.merchant_ref, entry)?;
-        let reference = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), PAGE)
+        let flow = if request.way == Way::App { LINK } else { PAGE };
+        let reference = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), flow)
             .with_provider_ref(ProviderRef::parse(format!("inv-{}", request.merchant_ref)).unwrap());
         let url = Url::parse("https://bank.example/page").unwrap();
         let page = Redirect { url, page: PageKind::Card, language: Some(request.language) };
@@ -356,6 +364,13 @@ impl IpnProvider for Bank {
         let text =
             std::str::from_utf8(delivery.body).map_err(|_| Error::new(ErrorKind::Malformed, "not UTF-8"))?;
         let parts: Vec<&str> = text.split('|').collect();
+        if let ["hint", reference] = parts[..] {
+            let subject = Subject::merchant(MerchantRef::parse(reference)?);
+            let paid = Some(PaymentStatus::Paid);
+            return Ok(
+                IpnEvent::new(subject, Proof::Hint { checked: true }, "hint").with_claim(paid, None, None)
+            );
+        }
         let [reference, code, amount, checksum] = parts[..] else {
             return Err(Error::new(ErrorKind::Malformed, "four parts are expected"));
         };
