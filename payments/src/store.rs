@@ -173,6 +173,49 @@ pub enum Settle {
     Parked,
 }
 
+/// How the delivery of an event stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It is to be delivered, for the first time or again.
+    Pending,
+    /// All handlers did their work.
+    Done,
+    /// It was given up, and waits for a person.
+    Parked,
+}
+
+impl DeliveryState {
+    /// The word, as stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Done => "done",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// Reads the stored word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Pending, Self::Done, Self::Parked].into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// An event, and how its delivery to the application's handlers stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventDelivery {
+    /// The event.
+    pub event: Event,
+    /// How it stands.
+    pub state: DeliveryState,
+    /// How often it was claimed for delivery.
+    pub attempts: u32,
+    /// When it is due, or its claim ends.
+    pub due_at: Timestamp,
+    /// The handlers that did their work.
+    pub handled: Vec<String>,
+}
+
 /// An event that was claimed for delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedEvent {
@@ -229,6 +272,13 @@ pub trait Store: fmt::Debug + Send + Sync {
         limit: u32,
     ) -> Result<Vec<OperationRecord>, StoreError>;
 
+    /// Operations of which nobody knows whether they happened, oldest first.
+    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError>;
+
+    /// Payments and card set-ups that are called so, at whatever account: by our id, by our reference or by the
+    /// provider's. For a person who has only a name; it may read the whole table.
+    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError>;
+
     /// What a key was first used for.
     async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError>;
 
@@ -284,6 +334,13 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// All events of an order, oldest first.
     async fn events(&self, order: &OrderRef) -> Result<Vec<Event>, StoreError>;
+
+    /// An order's events, or with none those of one card set-up, oldest first, with how their delivery stands.
+    async fn deliveries(
+        &self,
+        order: Option<&OrderRef>,
+        payment: &PaymentId,
+    ) -> Result<Vec<EventDelivery>, StoreError>;
 
     /// What waits for a person, oldest first.
     async fn attention(&self) -> Result<Vec<AttentionItem>, StoreError>;

@@ -9,7 +9,7 @@ use super::dialect::Row;
 use crate::error::StoreError;
 use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
 use crate::record::{CardRecord, PaymentId, PaymentRecord};
-use crate::store::{InboxEntry, Verdict};
+use crate::store::{DeliveryState, EventDelivery, InboxEntry, Verdict};
 
 pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|e| StoreError::Unreadable(e.to_string()))
@@ -51,6 +51,17 @@ pub(super) fn operation_of(row: &Row) -> Result<OperationRecord, StoreError> {
 
 pub(super) fn card_of(row: &Row) -> Result<CardRecord, StoreError> {
     Ok(CardRecord { card: read_body(row)?, sealed_token: row.get("sealed_token") })
+}
+
+pub(super) fn delivery_of(row: &Row, handled: Vec<String>) -> Result<EventDelivery, StoreError> {
+    Ok(EventDelivery {
+        event: read_body(row)?,
+        state: DeliveryState::parse(row.get("state"))
+            .ok_or_else(|| StoreError::Unreadable("an event has an unknown state".into()))?,
+        attempts: u32::try_from(count(row, "attempts")).unwrap_or(u32::MAX),
+        due_at: Timestamp::from_millis(row.get("due_at")),
+        handled,
+    })
 }
 
 pub(super) fn key_of(row: &Row) -> Result<KeyRecord, StoreError> {

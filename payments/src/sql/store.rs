@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 
 use super::dialect::{self, Row, TheStore, store_error};
-use super::rows::{card_of, count, inbox_of, key_of, operation_of, payment_of, read_bodies, read_body, time};
+use super::rows::{card_of, count, delivery_of, inbox_of, key_of, operation_of, payment_of, read_bodies, read_body, time};
 use super::write::{write_changes, write_inbox};
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
@@ -14,7 +14,7 @@ use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
 use crate::record::{
     Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord, Status,
 };
-use crate::store::{Changes, ClaimedEvent, Find, InboxEntry, PaymentFilter, Settle, Store, StoreStats, Wake};
+use crate::store::{Changes, ClaimedEvent, EventDelivery, Find, InboxEntry, PaymentFilter, Settle, Store, StoreStats, Wake};
 
 impl TheStore {
     async fn order_of(&self, row: &Row) -> Result<Order, StoreError> {
@@ -165,6 +165,31 @@ impl Store for TheStore {
             .await
             .map_err(store_error)?;
         rows.iter().map(operation_of).collect()
+    }
+
+    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT version, lease_until, body FROM tulbur_operations WHERE state = 'unknown' \
+             ORDER BY created_at, operation_ref LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(operation_of).collect()
+    }
+
+    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT version, ask_at, body FROM tulbur_payments WHERE id = $1 OR merchant_ref = $1 OR provider_ref = $1 \
+             ORDER BY created_at, id LIMIT $2",
+        )
+        .bind(name)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(payment_of).collect()
     }
 
     async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
@@ -355,6 +380,35 @@ impl Store for TheStore {
             .await
             .map_err(store_error)?;
         read_bodies(&rows)
+    }
+
+    async fn deliveries(
+        &self,
+        order: Option<&OrderRef>,
+        payment: &PaymentId,
+    ) -> Result<Vec<EventDelivery>, StoreError> {
+        let query = match order {
+            Some(order) => sqlx::query(
+                "SELECT id, body, state, attempts, due_at FROM tulbur_events WHERE order_ref = $1 ORDER BY seq",
+            )
+            .bind(order.as_str()),
+            None => sqlx::query(
+                "SELECT id, body, state, attempts, due_at FROM tulbur_events WHERE order_ref IS NULL \
+                 AND stream = $1 ORDER BY seq",
+            )
+            .bind(payment.as_str()),
+        };
+        let rows = query.fetch_all(&self.pool).await.map_err(store_error)?;
+        let mut deliveries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let handled = sqlx::query("SELECT handler FROM tulbur_event_handlers WHERE event_id = $1 ORDER BY 1")
+                .bind(row.get::<&str, _>("id"))
+                .fetch_all(&self.pool)
+                .await
+                .map_err(store_error)?;
+            deliveries.push(delivery_of(row, handled.iter().map(|row| row.get("handler")).collect())?);
+        }
+        Ok(deliveries)
     }
 
     async fn attention(&self) -> Result<Vec<AttentionItem>, StoreError> {
