@@ -27,6 +27,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use tulbur_core::{
     Ability, Accept, AmountFormat, BuildEnv, Bytes, Effect, Error, ErrorKind, Evidence, ExposeSecret,
     HttpRequest, HttpResponse, Money, OperationInfo, Outcome, Result, SecretString, Url,
@@ -36,7 +37,7 @@ use zeroize::Zeroizing;
 use crate::address::{below, check_base};
 use crate::config::check_secret;
 use crate::sign::CURRENCY;
-use crate::wire::{Word, filled, read};
+use crate::wire::{Word, filled, object, read};
 use crate::words::clean;
 
 const PAY: &str = "v2_transaction";
@@ -151,9 +152,11 @@ pub struct CardTransaction {
 }
 
 #[derive(Deserialize)]
-struct Answer {
-    header: Option<Header>,
-    body: Option<Body>,
+struct Answer<'a> {
+    #[serde(borrow)]
+    header: Option<&'a RawValue>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -163,8 +166,9 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct Body {
-    user: Option<User>,
+struct Body<'a> {
+    #[serde(borrow)]
+    user: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -283,16 +287,18 @@ fn answer(response: &HttpResponse) -> Result<CardTransaction> {
         return Err(unknown(kind, format!("HTTP {}, which the bank does not document", response.status)));
     }
     let unreadable = |error: Error| Error::unreadable(Effect::Write, response, error.message());
-    let answer: Answer = read(&response.body).map_err(unreadable)?;
-    let header = answer.header.as_ref();
-    let code = header.and_then(|header| filled(header.code.as_ref()));
-    let status = header.and_then(|header| filled(header.status.as_ref()));
+    let answer: Answer<'_> = read(&response.body).map_err(unreadable)?;
+    let header: Option<Header> = object(answer.header).map_err(unreadable)?;
+    let code = header.as_ref().and_then(|header| filled(header.code.as_ref()));
+    let status = header.as_ref().and_then(|header| filled(header.status.as_ref()));
     if code != Some("200") || !status.is_some_and(|status| status.eq_ignore_ascii_case("success")) {
         let (code, status) = (code.map(clean), status.map(clean));
         return Err(unknown(ErrorKind::Rejected, "the bank's header is not 200 and success".into())
             .with_answer(code.as_deref(), status.as_deref()));
     }
-    let user = answer.body.and_then(|body| body.user).ok_or_else(|| {
+    let body: Option<Body<'_>> = object(answer.body).map_err(unreadable)?;
+    let user: Option<User> = object(body.and_then(|body| body.user)).map_err(unreadable)?;
+    let user = user.ok_or_else(|| {
         unknown(ErrorKind::Malformed, "it is missing, so nothing is said of the payment".into())
             .with_field("body.user")
     })?;

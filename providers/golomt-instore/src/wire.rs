@@ -39,11 +39,15 @@ pub(crate) struct SettlementRequest<'a> {
     pub(crate) terminal: &'a str,
 }
 
-/// Reads JSON. An error says where it is wrong and never quotes what stands there.
+/// Reads a JSON object. An error says where it is wrong and never quotes what stands there.
 pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
     let malformed = |why: String| Error::new(ErrorKind::Malformed, why);
     let text = std::str::from_utf8(body)
         .map_err(|e| malformed(format!("it is not UTF-8 (byte {})", e.valid_up_to())))?;
+    // A list would be read by position.
+    if text.trim_start().starts_with('[') {
+        return Err(malformed("it is a list and not an object".into()));
+    }
     serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         malformed(match error.classify() {
@@ -94,7 +98,8 @@ pub(crate) fn filled(word: Option<&Word>) -> Option<&str> {
 /// The answer to every call of version 1.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
-    header: Option<Header>,
+    #[serde(borrow)]
+    header: Option<&'a RawValue>,
     #[serde(borrow)]
     body: Option<&'a RawValue>,
 }
@@ -163,7 +168,8 @@ fn is_empty(raw: &RawValue) -> bool {
     matches!(inner.as_str(), "null" | "\"\"" | "[]" | "{}")
 }
 
-fn object<'a, T: Deserialize<'a> + 'a>(raw: Option<&'a RawValue>) -> Result<Option<T>> {
+/// An object that may be missing or empty.
+pub(crate) fn object<'a, T: Deserialize<'a> + 'a>(raw: Option<&'a RawValue>) -> Result<Option<T>> {
     match raw {
         Some(raw) if !is_empty(raw) => read(raw.get().as_bytes()).map(Some),
         _ => Ok(None),
@@ -177,7 +183,7 @@ fn object<'a, T: Deserialize<'a> + 'a>(raw: Option<&'a RawValue>) -> Result<Opti
 pub(crate) fn open<T: DeserializeOwned + Default>(body: &[u8]) -> Result<Said<T>> {
     let envelope: Envelope<'_> = read(body)?;
     let missing = || Error::new(ErrorKind::Malformed, "it has no `header` with a `code`");
-    let header = envelope.header.ok_or_else(missing)?;
+    let header: Header = object(envelope.header)?.ok_or_else(missing)?;
     let code = filled(header.code.as_ref()).ok_or_else(missing)?;
     let body: Option<Body<'_>> = object(envelope.body)?;
     let (response, error) = body.map_or((None, None), |body| (body.response, body.error));
@@ -406,7 +412,9 @@ mod tests {
             (&b"planted"[..], "not JSON"),
             (b"", "too early"),
             (b"{\"header\":{\"code\":200", "too early"),
-            (b"[]", "another type"),
+            (b"[]", "a list"),
+            (br#"[{"code":200,"status":"success"},{}]"#, "a list"),
+            (br#"{"header":[200,"success"]}"#, "a list"),
             (b"null", "another type"),
             (b"\"planted\"", "another type"),
             (b"{}", "no `header`"),
