@@ -578,6 +578,16 @@ impl<'a> Step<'a> {
 
     /// Authorised, or ended without success, by the provider's own word.
     fn other(&mut self, proven: &Proven) {
+        let let_go =
+            self.payment.status == Status::Canceled && self.payment.ended_by == Some(EndedBy::Provider);
+        if proven.status == Status::Authorized && (self.payment.status.is_success() || let_go) {
+            // Where a provider cannot tell held money from what became of it, this says nothing new.
+            self.payment.confirmed |= proven.source == Source::Query && !let_go;
+            self.payment.asked = self.payment.asked.saturating_add(1);
+            self.payment.ask_at = self.next();
+            self.touched = true;
+            return;
+        }
         if self.payment.status.is_success() {
             let (kind, detail) = if proven.source == Source::Query {
                 self.payment.confirmed = true;
