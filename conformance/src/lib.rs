@@ -35,4 +35,4 @@ pub use counterpart::{Books, Counterpart, CounterpartError, Deed, OtherSideFault
 #[cfg(feature = "sandbox-control")]
 pub use sandbox::{SandboxCounterpart, Step};
 pub use suite::{Check, Report, Suite, Verdict, main};
-pub use under_test::{Acknowledgements, Keys, Member, NotificationRules, Returned, UnderTest};
+pub use under_test::{Acknowledgements, AnswerRules, Keys, Member, NotificationRules, Returned, UnderTest};

@@ -51,6 +51,12 @@ pub trait UnderTest: Debug + Send + Sync + 'static {
         CallbackUrl::parse("http://127.0.0.1:9/back").ok().map(ReturnUrls::one)
     }
 
+    /// What can be told from answers. By default everything can: they are signed where the counterpart can sign them
+    /// wrongly, and have words for a decline and for a refusal.
+    fn answers(&self) -> AnswerRules {
+        AnswerRules::default()
+    }
+
     /// How notifications are signed. A provider that receives any must say.
     fn notifications(&self) -> Option<NotificationRules> {
         None
@@ -65,6 +71,45 @@ pub trait UnderTest: Debug + Send + Sync + 'static {
     fn forged_return(&self, reference: &MerchantRef) -> Option<Returned> {
         let _ = reference;
         None
+    }
+}
+
+/// What can be told from a provider's answers, as its documents have it. What they leave out must not be made up, so
+/// the checks then hold the provider to what is honest instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnswerRules {
+    /// Answers have a checksum whose formula is known. Without, an amount is at least handed over as it came.
+    pub signed: bool,
+    /// There is a code that says that a payment was declined. Without, such a payment is pending.
+    pub declines: bool,
+    /// There are codes for a refused write. Without, a write that is answered by no success may be left open.
+    pub refusals: bool,
+}
+
+impl Default for AnswerRules {
+    fn default() -> Self {
+        Self { signed: true, declines: true, refusals: true }
+    }
+}
+
+impl AnswerRules {
+    /// Answers whose checksum is none, or is made nobody knows how.
+    #[must_use]
+    pub fn unsigned(self) -> Self {
+        Self { signed: false, ..self }
+    }
+
+    /// Answers that have no word for a decline.
+    #[must_use]
+    pub fn without_declines(self) -> Self {
+        Self { declines: false, ..self }
+    }
+
+    /// Answers of which no document says which ones refuse a write.
+    #[must_use]
+    pub fn without_refusals(self) -> Self {
+        Self { refusals: false, ..self }
     }
 }
 

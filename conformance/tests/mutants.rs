@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use bank::Flaw;
-use tulbur_conformance::{Check, Verdict};
+use tulbur_conformance::{AnswerRules, Check, Verdict};
 
 /// A flaw, the check that must tell it, and what else may fail because of it: names, or beginnings of names.
 struct Mutant {
@@ -225,4 +225,14 @@ fn a_provider_without_a_flaw_passes_every_check() {
     let report = bank::suite(Flaw::None).run();
     assert!(report.failed().is_empty(), "{report}");
     assert!(report.passed().len() > 220, "{report}");
+}
+
+/// A provider may not both say that its bank has no word for something and report it.
+#[test]
+fn a_decline_that_no_document_has_must_not_be_made_up() {
+    let suite = bank::suite_with(Flaw::None, AnswerRules::default().without_declines());
+    let name = "payment::a_decline_is_an_answer_and_not_an_error";
+    let checks = suite.checks();
+    let check = checks.iter().find(|check| check.name() == name).expect("there is such a check");
+    assert!(matches!(check.run(), Verdict::Failed(why) if why.contains("must be pending")));
 }

@@ -84,6 +84,16 @@ async fn tampered(world: Arc<World>) -> Checked {
     let learnt = Op::Query.learn(&world).await?;
     let paid = world.paid().await?;
     world.counterpart.fault(OtherSideFault::TamperedAmount, &learnt.path, &paid.merchant_ref).await?;
+    if !world.under_test.answers().signed {
+        // Nobody can prove it, so that whoever asked must get to see it.
+        let payment = world.query(&paid).await?;
+        ensure!(
+            payment.amount.is_some_and(|said| Some(said) != paid.amount),
+            "the amount in the answer was changed, and {:?} is handed over",
+            payment.amount
+        );
+        return Ok(());
+    }
     let error = error_of("a tampered amount", world.try_query(&paid).await)?;
     ensure!(error.kind() == ErrorKind::Untrusted, "it gave {error}");
     Ok(())

@@ -55,8 +55,13 @@ fn check(payload: &str) -> Result<(), String> {
         return Err(format!("the last field is {last}, not the checksum 63"));
     }
     let (covered, given) = payload.split_at(payload.len() - 4);
-    let right = format!("{:04X}", crc(covered.as_bytes()));
-    if given == right { Ok(()) } else { Err(format!("its checksum is {given} and should be {right}")) }
+    // Some Mongolian issuers write the CRC of ISO/IEC 3309 (X.25) there, and some write lower case.
+    let right = [crc(covered.as_bytes()), x25(covered.as_bytes())].map(|crc| format!("{crc:04X}"));
+    if right.iter().any(|right| given.eq_ignore_ascii_case(right)) {
+        Ok(())
+    } else {
+        Err(format!("its checksum is {given} and should be {}", right[0]))
+    }
 }
 
 /// CRC-16 as ISO/IEC 13239 has it, with the polynomial 1021 and FFFF to begin with (EMV QRCPS, 4.7.3).
@@ -68,14 +73,27 @@ fn crc(bytes: &[u8]) -> u16 {
     })
 }
 
+/// CRC-16/X-25: the same polynomial, with every bit the other way round.
+fn x25(bytes: &[u8]) -> u16 {
+    !bytes.iter().fold(0xFFFF, |crc, byte| {
+        (0..8).fold(
+            crc ^ u16::from(*byte),
+            |crc, _| {
+                if crc & 1 == 0 { crc >> 1 } else { (crc >> 1) ^ 0x8408 }
+            },
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_checksum_is_the_published_one() {
-        // The check value of CRC-16/IBM-3740, as catalogues of CRCs list it.
+        // The check values of CRC-16/IBM-3740 and CRC-16/IBM-SDLC, as catalogues of CRCs list them.
         assert_eq!(crc(b"123456789"), 0x29B1);
+        assert_eq!(x25(b"123456789"), 0x906E);
     }
 
     #[test]
@@ -83,6 +101,8 @@ mod tests {
         let body = "00020101021253034965802MN6304";
         let good = format!("{body}{:04X}", crc(body.as_bytes()));
         assert_eq!(check(&good), Ok(()));
+        assert_eq!(check(&format!("{body}{:04x}", crc(body.as_bytes()))), Ok(()));
+        assert_eq!(check(&format!("{body}{:04x}", x25(body.as_bytes()))), Ok(()));
         assert!(check(&good.replace("496", "704")).unwrap_err().contains("checksum"));
         assert!(check(&good[..good.len() - 1]).is_err());
         assert!(check("000201").unwrap_err().contains("last field"));

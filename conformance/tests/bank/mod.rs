@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tulbur_conformance::{
-    Acknowledgements, Books, Counterpart, CounterpartError, Deed, Keys, Member, NotificationRules,
-    OtherSideFault, Returned, Skill, Suite, UnderTest,
+    Acknowledgements, AnswerRules, Books, Counterpart, CounterpartError, Deed, Keys, Member,
+    NotificationRules, OtherSideFault, Returned, Skill, Suite, UnderTest,
 };
 use tulbur_core::{BuildEnv, HttpTransport, MerchantRef, Provider, Reply, Result, Url, async_trait};
 use tulbur_reqwest::ReqwestTransport;
@@ -22,8 +22,13 @@ const KEY: &str = "planted-key-of-the-toy-bank";
 
 /// The suite for a provider with this flaw, against a bank of its own.
 pub(crate) fn suite(flaw: Flaw) -> Suite {
+    suite_with(flaw, AnswerRules::default())
+}
+
+/// The same, where the bank's documents are said to leave this out of its answers.
+pub(crate) fn suite_with(flaw: Flaw, answers: AnswerRules) -> Suite {
     let bank = Bank::start();
-    Suite::new(Toy { flaw, base: bank.base.clone() }, Desk(bank))
+    Suite::new(Toy { flaw, base: bank.base.clone(), answers }, Desk(bank))
 }
 
 /// A toy bank's account, with one flaw or none.
@@ -31,6 +36,7 @@ pub(crate) fn suite(flaw: Flaw) -> Suite {
 struct Toy {
     flaw: Flaw,
     base: Url,
+    answers: AnswerRules,
 }
 
 impl UnderTest for Toy {
@@ -45,6 +51,10 @@ impl UnderTest for Toy {
 
     fn secrets(&self) -> Vec<String> {
         vec![KEY.into()]
+    }
+
+    fn answers(&self) -> AnswerRules {
+        self.answers
     }
 
     fn notifications(&self) -> Option<NotificationRules> {
