@@ -69,7 +69,7 @@ mod tests {
     impl Vector {
         fn value(&self, name: &str) -> &str {
             let found = self.fields.iter().find(|field| field.name.split(' ').next() == Some(name));
-            found.map(|field| field.value.as_str()).unwrap_or_else(|| panic!("{}: no {name}", self.name))
+            found.map_or_else(|| panic!("{}: no {name}", self.name), |field| field.value.as_str())
         }
 
         /// The message of this vector's operation, made by the functions above.

@@ -107,7 +107,7 @@ async fn serve(mut stream: TcpStream, bank: Bank, count: Arc<AtomicUsize>) {
         Bank::Noise => "\u{1}\u{2}\u{3} no HTTP at all\r\n\r\n".to_owned(),
         Bank::Endless => {
             drop(stream.write_all(head(200, 1 << 40).as_bytes()).await);
-            while stream.write_all(&[b'x'; 65_536]).await.is_ok() {}
+            while stream.write_all(&[b'x'; 8192]).await.is_ok() {}
             return;
         }
         Bank::CutOnce(_) if number == 0 => return,

@@ -209,11 +209,11 @@ fn one_address_serves_fifty_tills() {
         // Also when the checksum is by a formula that nobody knows.
         for (checksum, is_checked) in [(right.as_str(), true), ("unknown", false)] {
             let body = pushed(&terminal, REFERENCE, "1100", "00", checksum);
-            let taken: Vec<_> = tills
+            let readers: Vec<_> = tills
                 .iter()
                 .filter_map(|till| Some((till, verify(till, "POST", None, body.as_bytes()).ok()?)))
                 .collect();
-            let [(taker, event)] = &taken[..] else { panic!("{} tills took it", taken.len()) };
+            let [(taker, event)] = &readers[..] else { panic!("{} tills took it", readers.len()) };
             assert_eq!(taker.info().account, till.info().account);
             assert_eq!(checked(event), is_checked);
         }

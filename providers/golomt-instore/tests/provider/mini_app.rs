@@ -157,8 +157,8 @@ async fn personal_data_and_credentials_are_never_printed() {
     let (app, script, _) = app();
     script.then(http(200, CUSTOMER));
     let customer = app.check_token(&token()).await.unwrap();
-    let mut shown = format!("{app:?} {customer:?} {customer:#?} {:?} {:?}", token(), notification());
-    shown.push_str(&format!("{:?}", script.sent()));
+    let (token, notification, sent) = (token(), notification(), script.sent());
+    let shown = format!("{app:?} {customer:?} {customer:#?} {token:?} {notification:?} {sent:?}");
     for personal in [
         CERT_ID,
         TOKEN,
