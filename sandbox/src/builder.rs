@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 use crate::control;
 use crate::desk::{AnyRoom, Room};
 use crate::error::SandboxError;
+use crate::galaxy_pay::GalaxyPay;
 use crate::golomt_ecommerce::GolomtEcommerce;
+use crate::golomt_instore::GolomtInstore;
 use crate::intake;
 use crate::plugin::Plugin;
 use crate::provider::Provider;
@@ -129,7 +131,7 @@ impl SandboxBuilder {
     pub async fn start(mut self) -> Result<Sandbox, SandboxError> {
         if self.built_in {
             let own = std::mem::take(&mut self.plugins);
-            self = self.plugin(GolomtEcommerce::new());
+            self = self.plugin(GolomtEcommerce::new()).plugin(GolomtInstore::new());
             self.plugins.retain(|(id, _)| own.iter().all(|(other, _)| other != id));
             self.plugins.extend(own);
         }

@@ -24,6 +24,9 @@ pub struct Notification {
     /// Further headers.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
+    /// Joined to the push address as its query; empty for none.
+    #[serde(default)]
+    pub query: String,
     /// The body, as it goes out.
     pub body: String,
     /// How long after a failed attempt another one follows, for each retry; empty means one attempt only.
@@ -37,6 +40,7 @@ impl Notification {
         Self {
             content_type: "application/json".into(),
             headers: Vec::new(),
+            query: String::new(),
             body: body.into(),
             retry_after: Vec::new(),
         }
@@ -47,6 +51,11 @@ impl Notification {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
+    }
+
+    /// A notification whose values stand in the query of the address, with an empty body; tried once.
+    pub fn in_query(query: impl Into<String>) -> Self {
+        Self { query: query.into(), ..Self::json("") }
     }
 
     /// Sends it again after each of these pauses as long as the merchant does not answer with success.
@@ -169,7 +178,11 @@ pub(crate) async fn deliver(room: Arc<dyn AnyRoom>, client: reqwest::Client) {
 async fn attempt(client: reqwest::Client, push: Push) -> (u64, Attempt) {
     let at = Timestamp::now();
     let started = Instant::now();
-    let address = push.address.unwrap_or_default();
+    let mut address = push.address.unwrap_or_default();
+    if !push.notification.query.is_empty() {
+        address.push(if address.contains('?') { '&' } else { '?' });
+        address.push_str(&push.notification.query);
+    }
     let mut request = client
         .post(&address)
         .header("content-type", &push.notification.content_type)

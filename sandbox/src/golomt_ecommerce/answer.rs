@@ -46,14 +46,14 @@ impl Shape {
 }
 
 /// A checksum over an answer's values, wrong if that was ordered.
-pub(super) fn sign(secret: &str, tamper: Tamper, values: &[&str]) -> String {
+pub(crate) fn sign(secret: &str, tamper: Tamper, values: &[&str]) -> String {
     match tamper {
         Tamper::Key => checksum(&format!("{secret}-another-key"), values),
         _ => checksum(secret, values),
     }
 }
 
-fn shown_amount(amount: String, tamper: Tamper) -> String {
+pub(crate) fn shown_amount(amount: String, tamper: Tamper) -> String {
     if tamper != Tamper::Amount {
         return amount;
     }

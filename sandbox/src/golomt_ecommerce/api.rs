@@ -174,7 +174,13 @@ impl Bank {
         let given = fields.required("checksum", false).map_err(Refusal::validation)?;
         if given != covered.checksum(&self.secret) {
             let others: Vec<_> = fields.texts().collect();
-            return Err(Refusal::validation(explain(&covered, &self.secret, &self.token, given, &others)));
+            return Err(Refusal::validation(explain(
+                &covered,
+                &self.secret,
+                Some(&self.token),
+                given,
+                &others,
+            )));
         }
         Ok(fields)
     }

@@ -79,7 +79,7 @@ impl TestCard {
     }
 
     /// The card with this number, blanks and hyphens ignored.
-    pub(super) fn by_number(number: &str) -> Option<&'static Self> {
+    pub(crate) fn by_number(number: &str) -> Option<&'static Self> {
         let digits: String = number.chars().filter(|character| !matches!(character, ' ' | '-')).collect();
         TEST_CARDS.iter().find(|card| card.number == digits)
     }

@@ -20,8 +20,8 @@ fn hmac(key: &[u8], message: &[u8]) -> Vec<u8> {
 }
 
 /// The fields that a checksum covers, with their characters, in the order in which they are joined.
-pub(super) struct Covered<'a> {
-    pub(super) fields: Vec<(&'static str, &'a str)>,
+pub(crate) struct Covered<'a> {
+    pub(crate) fields: Vec<(&'static str, &'a str)>,
 }
 
 impl Covered<'_> {
@@ -29,7 +29,7 @@ impl Covered<'_> {
         self.fields.iter().map(|(_, value)| *value).collect()
     }
 
-    pub(super) fn checksum(&self, secret: &str) -> String {
+    pub(crate) fn checksum(&self, secret: &str) -> String {
         checksum(secret, &self.values())
     }
 
@@ -40,10 +40,10 @@ impl Covered<'_> {
 
 /// Says why `given` is not the checksum of these fields: what was hashed, what was expected and, where it can be
 /// told, what the sender did instead. The key is never shown; card tokens are shortened.
-pub(super) fn explain(
+pub(crate) fn explain(
     covered: &Covered<'_>,
     secret: &str,
-    bearer: &str,
+    bearer: Option<&str>,
     given: &str,
     others: &[(&str, &str)],
 ) -> String {
@@ -84,7 +84,7 @@ fn shorten(value: &str) -> String {
 fn guess(
     covered: &Covered<'_>,
     secret: &str,
-    bearer: &str,
+    bearer: Option<&str>,
     given: &str,
     others: &[(&str, &str)],
 ) -> Option<String> {
@@ -107,16 +107,19 @@ fn guess(
     None
 }
 
-fn keys(secret: &str, bearer: &str) -> Vec<(Vec<u8>, Option<&'static str>)> {
+fn keys(secret: &str, bearer: Option<&str>) -> Vec<(Vec<u8>, Option<&'static str>)> {
     let mut keys = vec![
         (secret.as_bytes().to_vec(), None),
-        (bearer.as_bytes().to_vec(), Some("the merchant token was used as the key instead of the secret")),
         (Vec::new(), Some("the key was empty")),
         (format!("{secret}\n").into_bytes(), Some("the secret had a line break at its end")),
         (format!(" {secret}").into_bytes(), Some("the secret had a blank in front")),
         (format!("{secret} ").into_bytes(), Some("the secret had a blank at its end")),
         (format!("\"{secret}\"").into_bytes(), Some("the secret was taken with its quotation marks")),
     ];
+    if let Some(bearer) = bearer {
+        let why = "the merchant token was used as the key instead of the secret";
+        keys.push((bearer.as_bytes().to_vec(), Some(why)));
+    }
     if let Ok(bytes) = hex::decode(secret) {
         keys.push((bytes, Some("the secret was decoded as hexadecimal; use its characters as they are")));
     }
@@ -217,7 +220,23 @@ fn amount_forms(fields: &[(&str, &str)]) -> Vec<(&'static str, String)> {
         ("with thousands separators", grouped),
         ("in hundredths", format!("{whole}{decimals}")),
     ];
+    let mut forms = forms.to_vec();
+    forms.extend(exponent(&short).map(|text| ("with an exponent, as Go prints a float", text)));
     forms.into_iter().filter(|(_, text)| text != amount).collect()
+}
+
+/// A float as Go's default format writes it from a million on, such as `1e+06`; `shortest` has no needless zeros.
+pub(crate) fn exponent(shortest: &str) -> Option<String> {
+    let (whole, decimals) = shortest.split_once('.').unwrap_or((shortest, ""));
+    let whole = whole.trim_start_matches('0');
+    if whole.len() < 7 {
+        return None;
+    }
+    let (first, rest) = whole.split_at(1);
+    let rest = format!("{rest}{decimals}");
+    let rest = rest.trim_end_matches('0');
+    let point = if rest.is_empty() { "" } else { "." };
+    Some(format!("{first}{point}{rest}e+{:02}", whole.len() - 1))
 }
 
 fn thousands(whole: &str) -> String {
@@ -273,7 +292,7 @@ mod tests {
 
     fn explained(given: &str) -> String {
         let others = [("genToken", "N"), ("checksum", given), ("lang", "MN")];
-        explain(&invoice(), SECRET, "the-token", given, &others)
+        explain(&invoice(), SECRET, Some("the-token"), given, &others)
     }
 
     #[test]
@@ -330,7 +349,7 @@ mod tests {
     fn a_token_is_shortened() {
         let token = "2d1f5b0c9a7e4d3f8b6a1c0e2f4d6b8a0c1e3f5a7b9d1c3e5f7a9b0d2c4e6f80";
         let covered = Covered { fields: vec![("amount", "5"), ("transactionId", "A"), ("token", token)] };
-        let text = explain(&covered, SECRET, "t", "x", &[]);
+        let text = explain(&covered, SECRET, Some("t"), "x", &[]);
         assert!(!text.contains(token) && text.contains("5A2d1f…[64 characters]…6f80"), "{text}");
     }
 }

@@ -3,13 +3,13 @@
 //! Written from the bank's documents and from what public clients of it send and read. What neither says is a switch
 //! labelled as an assumption; the exact words of most refusals are ours, because the bank's are not known.
 
-mod answer;
+pub(crate) mod answer;
 mod api;
-mod cards;
-mod checksum;
-mod pages;
+pub(crate) mod cards;
+pub(crate) mod checksum;
+pub(crate) mod pages;
 mod profile;
-mod request;
+pub(crate) mod request;
 mod settlement;
 mod socialpay;
 mod state;

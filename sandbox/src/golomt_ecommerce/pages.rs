@@ -105,7 +105,7 @@ struct MessagePage {
 
 /// Renders a page of the bank with the headers that all of them have. Framing stays allowed: a live shop shows the
 /// bank's page in a frame.
-pub(super) fn render<T: Template>(status: StatusCode, template: &T) -> Response {
+pub(crate) fn render<T: Template>(status: StatusCode, template: &T) -> Response {
     let html = match template.render() {
         Ok(html) => html,
         Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -121,7 +121,7 @@ pub(super) fn render<T: Template>(status: StatusCode, template: &T) -> Response 
     response
 }
 
-fn asset(kind: &'static str, text: &'static str) -> Response {
+pub(crate) fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()
 }
 
@@ -277,7 +277,7 @@ fn form(
 }
 
 /// An amount as people write it: `1,500.00 ₮`.
-fn written_amount(text: &str) -> String {
+pub(crate) fn written_amount(text: &str) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let whole = whole.trim_start_matches('0');
     let mut grouped = String::new();

@@ -25,7 +25,7 @@ pub(super) enum Value {
 
 /// The members of a request's body, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     members: Vec<(String, Value)>,
 }
 
@@ -35,7 +35,7 @@ impl Fields {
     /// # Errors
     ///
     /// Says in words what is wrong with it.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(body)
             .map_err(|error| format!("the body is not UTF-8: byte {} does not fit", error.valid_up_to()))?;
         if text.trim().is_empty() {
@@ -65,7 +65,7 @@ impl Fields {
     /// # Errors
     ///
     /// Names the field and says what it should be.
-    pub(super) fn required(&self, name: &str, numeric: bool) -> Result<&str, String> {
+    pub(crate) fn required(&self, name: &str, numeric: bool) -> Result<&str, String> {
         let text = match self.get(name) {
             None => return Err(format!("field {name} is missing")),
             Some(Value::Null) => return Err(format!("field {name} is null")),
@@ -102,7 +102,7 @@ impl Fields {
     }
 
     /// Every member that has characters, by name.
-    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
         self.members.iter().filter_map(|(name, value)| match value {
             Value::Text(text) | Value::Number(text) => Some((name.as_str(), text.as_str())),
             Value::Null | Value::Other(_) => None,
@@ -110,7 +110,7 @@ impl Fields {
     }
 
     /// The names that are not among these; the bank tolerates them, and a developer wants to know.
-    pub(super) fn unknown(&self, known: &[&str]) -> Vec<&str> {
+    pub(crate) fn unknown(&self, known: &[&str]) -> Vec<&str> {
         self.members.iter().map(|(name, _)| name.as_str()).filter(|name| !known.contains(name)).collect()
     }
 }
@@ -159,7 +159,7 @@ impl<'de> Deserialize<'de> for RawFields {
 /// # Errors
 ///
 /// Says what is wrong with it.
-pub(super) fn check_amount(text: &str) -> Result<(), String> {
+pub(crate) fn check_amount(text: &str) -> Result<(), String> {
     let (whole, decimals) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !decimals.is_none_or(digits) {
@@ -180,7 +180,7 @@ pub(super) fn check_amount(text: &str) -> Result<(), String> {
 }
 
 /// An amount in another of the forms that merchants use; `text` has passed [`check_amount`].
-pub(super) fn amount_in_form(text: &str, form: &str) -> String {
+pub(crate) fn amount_in_form(text: &str, form: &str) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     match form {
         "two-decimals" => format!("{whole}.{decimals:0<2}"),

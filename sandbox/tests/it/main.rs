@@ -5,6 +5,7 @@ mod clients;
 mod control;
 mod faults;
 mod hostile;
+mod instore;
 mod kept;
 mod pages;
 mod plugin;
