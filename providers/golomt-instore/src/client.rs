@@ -8,8 +8,7 @@ use tulbur_core::{
     Ability, AccountName, AmountText, BuildEnv, CancelProvider, CreateInvoice, Effect, Error, ErrorKind,
     ExposeSecret, Flow, HmacHexKeys, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnProvider, Money,
     NextAction, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo, QrProvider,
-    QueryProvider, Refund, RefundProvider, RefundRequest, RefundStatus, Result, Way, async_trait,
-    register_provider,
+    QueryProvider, RefundProvider, Result, Way, async_trait, register_provider,
 };
 
 use crate::ID;
@@ -156,7 +155,7 @@ impl GolomtInstore {
     }
 
     /// Sends one of the calls whose body is an invoice.
-    async fn about_invoice(
+    pub(crate) async fn about_invoice(
         &self,
         operation: &'static str,
         effect: Effect,
@@ -264,7 +263,7 @@ impl GolomtInstore {
     }
 
     /// Checks that an answer is about the invoice that was asked about, as far as it says which.
-    fn check_echo(&self, asked: &PaymentRef, result: &TransactionResult) -> Result<()> {
+    pub(crate) fn check_echo(&self, asked: &PaymentRef, result: &TransactionResult) -> Result<()> {
         let other = |field| {
             let why = "the answer is about another payment than the one asked about";
             Err(Error::new(ErrorKind::Untrusted, why).with_field(field))
@@ -277,57 +276,17 @@ impl GolomtInstore {
         }
         Ok(())
     }
-
-    async fn take_back(&self, payment: &PaymentRef) -> Result<Payment> {
-        let amount = own_amount(payment)?;
-        let invoice = payment.merchant_ref.as_str();
-        let path = ["pos", "invoice", "cancel"];
-        let response = self.about_invoice(info::CANCEL, Effect::Write, &path, invoice, amount).await?;
-        self.read_answer(Effect::Write, &response, &[], |body| {
-            let result = canceled(body)?;
-            let mut said = Payment::new(payment.clone(), PaymentStatus::Canceled);
-            said.code = result.status().or_else(|| result.resp_code()).map(words::clean);
-            said.text = result.text();
-            Ok(said)
-        })
-    }
-
-    async fn give_back(&self, request: &RefundRequest) -> Result<Refund> {
-        let amount = own_amount(&request.payment)?;
-        if request.amount != amount {
-            let why =
-                format!("{} of {amount}: the bank is only known to give back the whole", request.amount);
-            return Err(Error::new(ErrorKind::Unsupported, why).with_field("amount"));
-        }
-        let invoice = request.payment.merchant_ref.as_str();
-        let path = ["pos", "payment", "cancel"];
-        let response = self.about_invoice(info::REFUND, Effect::Write, &path, invoice, amount).await?;
-        self.read_answer(Effect::Write, &response, &[], |body| {
-            let result = match open::<TransactionResult>(body)? {
-                Said::Executed(result) => result,
-                Said::Failed(failure) => return Err(status::of_failure(&failure, Effect::Write)),
-            };
-            self.check_echo(&request.payment, &result)?;
-            match result.resp_code() {
-                Some("00") => Ok(Refund::new(result.amount()?.unwrap_or(amount), RefundStatus::Succeeded)),
-                // A bank's code may well mean that it does not know itself.
-                Some(code) => Err(not_listed(code, result.text().as_deref())),
-                None => Err(Error::new(ErrorKind::Malformed, "it does not say whether money was given back")
-                    .with_field("resp_code")),
-            }
-        })
-    }
 }
 
 /// A code that no source lists: it may have happened.
-fn not_listed(code: &str, text: Option<&str>) -> Error {
+pub(crate) fn not_listed(code: &str, text: Option<&str>) -> Error {
     Error::new(ErrorKind::Rejected, "the bank answered with a code that no document lists")
         .with_outcome(tulbur_core::Outcome::Unknown)
         .with_answer(Some(&words::clean(code)), text)
 }
 
 /// The amount of a payment of this provider's, without which nothing can be asked about it.
-fn own_amount(payment: &PaymentRef) -> Result<Money> {
+pub(crate) fn own_amount(payment: &PaymentRef) -> Result<Money> {
     if ![FLOW_PHONE, FLOW_QR, FLOW_APP].contains(&payment.flow) {
         let why = format!("`{}` is no flow of this provider", payment.flow);
         return Err(Error::new(ErrorKind::Unsupported, why).with_field("flow"));
@@ -368,25 +327,7 @@ fn succeeded(body: &[u8]) -> Result<SimpleResult> {
     }
 }
 
-/// The result of a cancellation: `status` as most clients and the documentation's style have it, or `resp_code` as the
-/// newest R-erxes has it. Where both stand there, both must say yes.
-fn canceled(body: &[u8]) -> Result<SimpleResult> {
-    let result = match open::<SimpleResult>(body)? {
-        Said::Executed(result) => result,
-        Said::Failed(failure) => return Err(status::of_failure(&failure, Effect::Write)),
-    };
-    match (result.status(), result.resp_code()) {
-        (Some("SUCCESS"), None | Some("00")) | (None, Some("00")) => Ok(result),
-        (Some("FAILED"), None) => Err(failed(&result)),
-        (None, None) => Err(Error::new(ErrorKind::Malformed, "it is missing").with_field("status")),
-        (word, code) => Err(not_listed(
-            code.filter(|code| *code != "00").or(word).unwrap_or_default(),
-            result.text().as_deref(),
-        )),
-    }
-}
-
-fn failed(result: &SimpleResult) -> Error {
+pub(crate) fn failed(result: &SimpleResult) -> Error {
     Error::new(ErrorKind::Rejected, "the bank says that it failed")
         .with_outcome(tulbur_core::Outcome::Refused)
         .with_answer(Some("FAILED"), result.text().as_deref())
@@ -461,19 +402,5 @@ impl QrProvider for GolomtInstore {
 impl QueryProvider for GolomtInstore {
     async fn query(&self, payment: &PaymentRef) -> Result<Payment> {
         self.transaction(payment).await.map(|transaction| transaction.payment)
-    }
-}
-
-#[async_trait]
-impl CancelProvider for GolomtInstore {
-    async fn cancel(&self, payment: &PaymentRef) -> Result<Payment> {
-        self.named(info::CANCEL, self.take_back(payment).await)
-    }
-}
-
-#[async_trait]
-impl RefundProvider for GolomtInstore {
-    async fn refund(&self, request: &RefundRequest) -> Result<Refund> {
-        self.named(info::REFUND, self.give_back(request).await)
     }
 }

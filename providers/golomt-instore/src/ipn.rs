@@ -11,8 +11,8 @@ use tulbur_core::{
 
 use crate::client::GolomtInstore;
 use crate::info::PUSH;
-use crate::wire::{self, TransactionResult};
-use crate::{sign, status, words};
+use crate::wire::TransactionResult;
+use crate::{json, sign, status, words};
 
 /// Much more than any push has.
 const MOST: usize = 64 * 1024;
@@ -56,7 +56,7 @@ fn read(delivery: &Delivery<'_>) -> Result<TransactionResult> {
         return Err(malformed(format!("it has {size} bytes; the bank's have a few hundred")));
     }
     if !delivery.body.trim_ascii().is_empty() {
-        return wire::read(delivery.body);
+        return json::read(delivery.body);
     }
     let fields = Fields::parse(query.as_bytes())?;
     TransactionResult::from_fields(|name| fields.get(name))

@@ -53,13 +53,16 @@
 //! | R-go | techpartners-asia/golomt-api-go, package `socialpay` |
 
 mod address;
+mod cancel;
 mod client;
 mod config;
 mod info;
 mod ipn;
+mod json;
 #[cfg(feature = "mini-app")]
 pub mod mini_app;
 mod payload;
+mod refund;
 mod settlement;
 mod sign;
 mod status;

@@ -32,7 +32,7 @@ use tulbur_core::{
 
 use crate::address::{below, check_base};
 use crate::config::check_secret;
-use crate::wire::{Word, filled, read};
+use crate::json::{Word, filled, read};
 use crate::words::{clean, without};
 
 /// Where the bank answers in production (page D-mini).

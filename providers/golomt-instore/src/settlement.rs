@@ -4,9 +4,10 @@ use tulbur_core::{Effect, Error, ErrorKind, Money, Result};
 
 use crate::client::GolomtInstore;
 use crate::info::SETTLEMENT;
+use crate::json::{Word, filled};
 use crate::sign::{self, CURRENCY};
 use crate::status;
-use crate::wire::{Said, SettlementRequest, SettlementResult, Word, filled, open};
+use crate::wire::{Said, SettlementRequest, SettlementResult, open};
 use crate::words::clean;
 
 /// What the bank says of a settlement. None of it is signed, and of none is the exact form known.
@@ -75,10 +76,10 @@ fn read(result: &SettlementResult) -> Result<Settlement> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire;
+    use crate::json;
 
     fn settled(json: &str) -> Result<Settlement> {
-        read(&wire::read(json.as_bytes()).unwrap())
+        read(&json::read(json.as_bytes()).unwrap())
     }
 
     #[test]

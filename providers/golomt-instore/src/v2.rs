@@ -36,8 +36,8 @@ use zeroize::Zeroizing;
 
 use crate::address::{below, check_base};
 use crate::config::check_secret;
+use crate::json::{Word, filled, object, read};
 use crate::sign::CURRENCY;
-use crate::wire::{Word, filled, object, read};
 use crate::words::clean;
 
 const PAY: &str = "v2_transaction";

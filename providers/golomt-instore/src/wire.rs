@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Money, Result};
 
+use crate::json::{Word, filled, is_empty, object, read};
 use crate::sign::CURRENCY;
 use crate::words::clean;
 
@@ -37,62 +37,6 @@ pub(crate) struct SettlementRequest<'a> {
     pub(crate) checksum: &'a str,
     pub(crate) settlement_id: &'a str,
     pub(crate) terminal: &'a str,
-}
-
-/// Reads a JSON object. An error says where it is wrong and never quotes what stands there.
-pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T> {
-    let malformed = |why: String| Error::new(ErrorKind::Malformed, why);
-    let text = std::str::from_utf8(body)
-        .map_err(|e| malformed(format!("it is not UTF-8 (byte {})", e.valid_up_to())))?;
-    // A list would be read by position.
-    if text.trim_start().starts_with('[') {
-        return Err(malformed("it is a list and not an object".into()));
-    }
-    serde_json::from_str(text).map_err(|error| {
-        let message = error.to_string();
-        malformed(match error.classify() {
-            Category::Data if message.starts_with("duplicate field") => {
-                message.split(" at line").next().unwrap_or_default().to_owned()
-            }
-            Category::Data => {
-                format!(
-                    "something is of another type than known (line {}, column {})",
-                    error.line(),
-                    error.column()
-                )
-            }
-            Category::Eof => "the JSON ends too early".into(),
-            Category::Syntax | Category::Io => {
-                format!("it is not JSON (line {}, column {})", error.line(), error.column())
-            }
-        })
-    })
-}
-
-/// The characters of a field that may be a JSON string or number: which of both many fields are, no document says.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Word(String);
-
-impl Word {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Word {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?.get();
-        match raw.as_bytes().first() {
-            Some(b'"') => serde_json::from_str(raw).map(Self).map_err(|_| D::Error::custom("no text")),
-            Some(b'-' | b'0'..=b'9') => Ok(Self(raw.to_owned())),
-            _ => Err(D::Error::custom("neither text nor a number")),
-        }
-    }
-}
-
-/// The text of a field, where an empty one is as good as none.
-pub(crate) fn filled(word: Option<&Word>) -> Option<&str> {
-    word.map(Word::as_str).filter(|text| !text.is_empty())
 }
 
 /// The answer to every call of version 1.
@@ -159,20 +103,6 @@ impl fmt::Debug for Failure {
             .field("header", &self.header)
             .field("kind", &self.kind)
             .finish_non_exhaustive()
-    }
-}
-
-/// Nothing, written in one of the ways that servers write it.
-fn is_empty(raw: &RawValue) -> bool {
-    let inner: String = raw.get().chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    matches!(inner.as_str(), "null" | "\"\"" | "[]" | "{}")
-}
-
-/// An object that may be missing or empty.
-pub(crate) fn object<'a, T: Deserialize<'a> + 'a>(raw: Option<&'a RawValue>) -> Result<Option<T>> {
-    match raw {
-        Some(raw) if !is_empty(raw) => read(raw.get().as_bytes()).map(Some),
-        _ => Ok(None),
     }
 }
 
@@ -263,7 +193,7 @@ impl TransactionResult {
     pub(crate) fn from_fields<'a>(
         mut get: impl FnMut(&'static str) -> Result<Option<&'a str>>,
     ) -> Result<Self> {
-        let mut word = |name| get(name).map(|value| value.map(|text| Word(text.to_owned())));
+        let mut word = |name| get(name).map(|value| value.map(Word::from));
         Ok(Self {
             resp_code: word("resp_code")?,
             resp_desc: word("resp_desc")?,
