@@ -131,7 +131,7 @@ impl SandboxBuilder {
     pub async fn start(mut self) -> Result<Sandbox, SandboxError> {
         if self.built_in {
             let own = std::mem::take(&mut self.plugins);
-            self = self.plugin(GolomtEcommerce::new()).plugin(GolomtInstore::new());
+            self = self.plugin(GolomtEcommerce::new()).plugin(GolomtInstore::new()).plugin(GalaxyPay::new());
             self.plugins.retain(|(id, _)| own.iter().all(|(other, _)| other != id));
             self.plugins.extend(own);
         }

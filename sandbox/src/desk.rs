@@ -184,7 +184,7 @@ impl<S: PluginState> Transaction<'_, S> {
         } else {
             has(FaultKind::PushAfterAnswer).map(|fault| fault.ms.unwrap_or(500))
         };
-        let address = self.state.settings.push_address.clone();
+        let address = notification.address.clone().or_else(|| self.state.settings.push_address.clone());
         let state = if has(FaultKind::PushLost).is_some() {
             PushState::Lost
         } else if address.is_none() {
@@ -447,7 +447,8 @@ impl<S: PluginState> AnyRoom for Room<S> {
         let Some(old) = old else {
             return Err(SandboxError::not_found(format!("there is no notification {id}")));
         };
-        let Some(address) = self.push_address().or(old.address) else {
+        let own = old.notification.address.clone();
+        let Some(address) = own.or_else(|| self.push_address()).or(old.address) else {
             return Err(SandboxError::refused("no push address is set, so there is nowhere to send it to"));
         };
         self.update(|tx| {

@@ -158,6 +158,11 @@ fn redact_json_field(text: &str, field: &str) -> String {
             let shown = if end == 0 { "" } else { SEALED };
             out.push_str(shown);
             rest = &inside[end..];
+        } else if value.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+            out.push_str(&after[..after.len() - value.len()]);
+            out.push_str(SEALED);
+            rest =
+                value.trim_start_matches(|next: char| next.is_ascii_alphanumeric() || "+-.".contains(next));
         }
     }
     out.push_str(rest);
@@ -242,6 +247,9 @@ mod tests {
         let body = r#"{"amount": 1500.00, "token" : "se\"cret", "x":"token", "token":""}"#;
         let shown = redact_text(body.as_bytes(), &sealed);
         assert_eq!(shown, r#"{"amount": 1500.00, "token" : "[not shown]", "x":"token", "token":""}"#);
+
+        let bare = redact_text(br#"{"cvc": 100 , "token":-1.5e3,"cvc":null}"#, &sealed);
+        assert_eq!(bare, r#"{"cvc": [not shown] , "token":[not shown],"cvc":null}"#);
 
         let form = redact_text(b"card=9999+9900+0000+0006&cvc=123&action=pay", &sealed);
         assert_eq!(form, "card=999999******0006&cvc=[not shown]&action=pay");

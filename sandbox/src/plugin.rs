@@ -198,6 +198,8 @@ pub enum PaymentState {
     Open,
     /// The payer has acted and there is no result yet.
     Sent,
+    /// The amount is held and not yet debited.
+    Authorized,
     /// Debited.
     Paid,
     /// Refused for good.
@@ -214,6 +216,7 @@ impl PaymentState {
         match self {
             Self::Open => "open",
             Self::Sent => "sent",
+            Self::Authorized => "authorized",
             Self::Paid => "paid",
             Self::Declined => "declined",
             Self::Canceled => "canceled",

@@ -29,6 +29,9 @@ pub struct Notification {
     pub query: String,
     /// The body, as it goes out.
     pub body: String,
+    /// Where this one goes, when the payment itself says so; else it goes to the push address.
+    #[serde(default)]
+    pub address: Option<String>,
     /// How long after a failed attempt another one follows, for each retry; empty means one attempt only.
     #[serde(default)]
     pub retry_after: Vec<Duration>,
@@ -42,8 +45,16 @@ impl Notification {
             headers: Vec::new(),
             query: String::new(),
             body: body.into(),
+            address: None,
             retry_after: Vec::new(),
         }
+    }
+
+    /// Sends it there in place of the push address: the merchant gave this address with the payment.
+    #[must_use]
+    pub fn to(mut self, address: &str) -> Self {
+        self.address = Some(address.into());
+        self
     }
 
     /// Adds a header.
