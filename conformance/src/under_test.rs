@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use tulbur_core::{
-    BuildEnv, CallbackUrl, HttpTransport, MerchantRef, Money, Provider, ProviderInfo, Reply, Result,
+    BuildEnv, CallbackUrl, HttpTransport, MerchantRef, Money, Payer, Provider, ProviderInfo, Reply, Result,
     ReturnUrls,
 };
 
@@ -49,6 +49,11 @@ pub trait UnderTest: Debug + Send + Sync + 'static {
     /// Where payers come back to; one loopback address for everything if not overridden.
     fn return_urls(&self) -> Option<ReturnUrls> {
         CallbackUrl::parse("http://127.0.0.1:9/back").ok().map(ReturnUrls::one)
+    }
+
+    /// Who pays; nobody in particular if not overridden. A provider that sends invoices to a phone needs its number.
+    fn payer(&self) -> Payer {
+        Payer::default()
     }
 
     /// What can be told from answers. By default everything can: they are signed where the counterpart can sign them

@@ -170,6 +170,7 @@ impl World {
     pub(crate) fn invoice_request(&self, amount: Money) -> CreateInvoice {
         let mut request = CreateInvoice::new(self.reference(), amount, "Two books");
         request.language = self.language();
+        request.payer = self.under_test.payer();
         request.return_urls = self.under_test.return_urls();
         request.notify_url = self.notify_url();
         if let Some(way) = self.info().ways.first() {

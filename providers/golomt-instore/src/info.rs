@@ -37,7 +37,7 @@ pub(crate) fn describe(account: AccountName, config: &GolomtInstoreConfig) -> Pr
     let rule = RefRule::new(Alphabet::Alphanumeric, 1..=LONGEST_REFERENCE);
     let mut info = ProviderInfo::new(id, account, "Golomt Bank Instore (SocialPay)", CURRENCY, rule);
     info.countries = vec!["MN".into()];
-    info.ways = vec![Way::Qr, Way::App, Way::Phone];
+    info.ways = vec![Way::Qr, Way::Phone, Way::App];
     info.notify = NotifyAddress::PerAccount;
     // Whether a part can be given back is unknown, and so is until when; so only what is sure to be meant is asked.
     info.refunds = Some(RefundRule { partial: false, repeated: false, window: None });
