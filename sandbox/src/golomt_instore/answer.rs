@@ -72,13 +72,13 @@ impl Bank {
         response.extensions_mut().insert(Note::refused(refusal.why));
         response
     }
+}
 
-    /// An error inside an answer whose header says success: one client guards against that.
-    pub(super) fn refuse_inside(&self, refusal: Refusal) -> Response {
-        let mut response = envelope(StatusCode::OK, 200, refusal.body());
-        response.extensions_mut().insert(Note::refused(refusal.why));
-        response
-    }
+/// An error inside an answer whose header says success: one client guards against that.
+pub(super) fn refuse_inside(refusal: Refusal) -> Response {
+    let mut response = envelope(StatusCode::OK, 200, refusal.body());
+    response.extensions_mut().insert(Note::refused(refusal.why));
+    response
 }
 
 #[derive(Serialize)]
@@ -156,7 +156,7 @@ pub(super) fn canceled_by_code(desc: &str, code: &str) -> Response {
     success(Done { response: ByCode { resp_code: code, resp_desc: desc } })
 }
 
-pub(super) fn settled(amount: &str, count: u64, shape: &Shape) -> Response {
+pub(super) fn settled(amount: &str, count: u64, count_is_number: bool, shape: &Shape) -> Response {
     #[derive(Serialize)]
     struct Settled {
         amount: Box<RawValue>,
@@ -165,7 +165,7 @@ pub(super) fn settled(amount: &str, count: u64, shape: &Shape) -> Response {
     }
 
     let amount = shape.amount(amount, Tamper::None).1;
-    let count = wire(count.to_string(), shape.count_is_number);
+    let count = wire(&count.to_string(), count_is_number);
     success(Done { response: Settled { amount, count, status: "SUCCESS" } })
 }
 
@@ -174,7 +174,6 @@ pub(super) fn settled(amount: &str, count: u64, shape: &Shape) -> Response {
 pub(super) struct Shape {
     amount_echo: String,
     amount_is_number: bool,
-    count_is_number: bool,
     has_checksum: bool,
     pub(super) unpaid_code: String,
     refunded_stays_paid: bool,
@@ -190,7 +189,6 @@ impl Shape {
         Self {
             amount_echo: switch("amount-echo"),
             amount_is_number: switch("amount-type") == "number",
-            count_is_number: switch("settlement-count") == "number",
             has_checksum: switch("answer-checksum") == "as-request",
             unpaid_code: if unpaid_code == "empty" { String::new() } else { unpaid_code },
             refunded_stays_paid: switch("refunded-check") == "paid",
@@ -200,7 +198,7 @@ impl Shape {
     /// The amount as it is signed, and as it stands in JSON.
     fn amount(&self, amount: &str, tamper: Tamper) -> (String, Box<RawValue>) {
         let text = amount_in_form(amount, &self.amount_echo);
-        let shown = wire(shown_amount(text.clone(), tamper), self.amount_is_number);
+        let shown = wire(&shown_amount(text.clone(), tamper), self.amount_is_number);
         (text, shown)
     }
 
@@ -210,11 +208,11 @@ impl Shape {
 }
 
 /// A text, or a JSON number of the same characters where JSON can write them.
-fn wire(text: String, as_number: bool) -> Box<RawValue> {
-    if as_number && let Ok(number) = RawValue::from_string(text.clone()) {
+fn wire(text: &str, as_number: bool) -> Box<RawValue> {
+    if as_number && let Ok(number) = RawValue::from_string(text.to_owned()) {
         return number;
     }
-    to_raw_value(&text).expect("a text can always be written as JSON")
+    to_raw_value(text).expect("a text can always be written as JSON")
 }
 
 /// The transaction result (check and refund), and the notification, which has fewer of its fields.
@@ -359,8 +357,8 @@ mod tests {
 
     #[test]
     fn a_number_keeps_its_characters_or_stays_a_text() {
-        assert_eq!(wire("1100.50".into(), true).get(), "1100.50");
-        assert_eq!(wire("1100.50".into(), false).get(), "\"1100.50\"");
-        assert_eq!(wire("007".into(), true).get(), "\"007\"");
+        assert_eq!(wire("1100.50", true).get(), "1100.50");
+        assert_eq!(wire("1100.50", false).get(), "\"1100.50\"");
+        assert_eq!(wire("007", true).get(), "\"007\"");
     }
 }

@@ -109,15 +109,13 @@ impl Bank {
         let given = fields.required("checksum", false).map_err(Refusal::invalid)?;
         let mut remarks = Vec::new();
         if given != covered.checksum(secret) {
-            match self.leniently(&covered, secret, given) {
-                Some(form) => remarks.push(format!(
-                    "the checksum is over the amount {form:?}, which is not what was sent; the switch lenient-amount lets it pass"
-                )),
-                None => {
-                    let others: Vec<_> = fields.texts().collect();
-                    return Err(Refusal::checksum(explain(&covered, secret, None, given, &others)));
-                }
-            }
+            let Some(form) = self.leniently(&covered, secret, given) else {
+                let others: Vec<_> = fields.texts().collect();
+                return Err(Refusal::checksum(explain(&covered, secret, None, given, &others)));
+            };
+            remarks.push(format!(
+                "the checksum is over the amount {form:?}, which is not what was sent; the switch lenient-amount lets it pass"
+            ));
         }
         let mut known = operation.covered().to_vec();
         known.push("checksum");
@@ -291,7 +289,7 @@ async fn check(State(bank): State<Bank>, Extension(wrong): Extension<Call>, body
             let why = format!("invoice {:?} is {state}; the switch unpaid-check says how", invoice.invoice);
             match bank.desk.switch("unpaid-check").as_str() {
                 "error" => return Err(Refusal::unpaid(why)),
-                "error-inside" => return Ok(bank.refuse_inside(Refusal::unpaid(why))),
+                "error-inside" => return Ok(answer::refuse_inside(Refusal::unpaid(why))),
                 _ => {}
             }
         }
@@ -346,7 +344,8 @@ async fn settlement(State(bank): State<Bank>, body: Bytes) -> Response {
         let settlement = bank.desk.update(|tx| state::settle(tx, terminal, id))?;
         let amount = amount_in_form(&state::written(settlement.amount), "shortest");
         let what = format!("{} payments of terminal {terminal} settled, {amount} in all", settlement.count);
-        let response = answer::settled(&amount, settlement.count, &Shape::of(&bank.desk));
+        let count_is_number = bank.desk.switch("settlement-count") == "number";
+        let response = answer::settled(&amount, settlement.count, count_is_number, &Shape::of(&bank.desk));
         Ok(call.accepted(response, what))
     })();
     outcome.unwrap_or_else(|refusal| bank.refuse(refusal))

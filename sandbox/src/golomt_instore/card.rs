@@ -10,7 +10,7 @@ use axum::routing::post;
 use serde::Serialize;
 
 use super::answer::{self, Refusal};
-use super::{Bank, api};
+use super::{Bank, api, state};
 use crate::golomt_ecommerce::cards::{CardOutcome, TestCard};
 use crate::golomt_ecommerce::request::{Fields, amount_in_form, check_amount};
 use crate::plugin::Note;
@@ -67,7 +67,7 @@ fn charge(bank: &Bank, body: &[u8]) -> Result<Response, Refusal> {
         CardOutcome::Approve => ("00", "approved"),
         CardOutcome::Decline(_) | CardOutcome::Pending => ("05", "declined"),
     };
-    let number = u64::from(uuid::Uuid::new_v4().as_u128() as u32);
+    let number = u64::from(u32::from_be_bytes(state::random()));
     let hundredths = amount_in_form(amount, "two-decimals").replace('.', "");
     let user = User {
         id: String::new(),

@@ -54,7 +54,7 @@ pub(super) fn profile(bank: &GolomtInstore) -> Profile {
 }
 
 fn switches() -> Vec<Switch> {
-    [requests(), answers(), outcomes(), notifications()].concat()
+    [requests(), answers(), codes(), outcomes(), notifications()].concat()
 }
 
 fn no_yes(id: &str, text: &str) -> Switch {
@@ -175,6 +175,17 @@ fn answers() -> Vec<Switch> {
         )
         .assumed("clients disagree"),
         Switch::one_of(
+            "settlement-count",
+            "the JSON type of count in a settlement",
+            &[("number", "a number"), ("text", "a string")],
+        )
+        .assumed("not known"),
+    ]
+}
+
+fn codes() -> Vec<Switch> {
+    vec![
+        Switch::one_of(
             "qr-checksum",
             "the checksum in a QR payload",
             &[
@@ -204,12 +215,6 @@ fn answers() -> Vec<Switch> {
             ],
         )
         .assumed("only that it contains socialpay-payment is known, from a client"),
-        Switch::one_of(
-            "settlement-count",
-            "the JSON type of count in a settlement",
-            &[("number", "a number"), ("text", "a string")],
-        )
-        .assumed("not known"),
     ]
 }
 

@@ -65,6 +65,7 @@ impl Channel {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the number has the bank's own name for it")]
 pub(super) struct Invoice {
     pub(super) number: u64,
     pub(super) reference: String,
@@ -354,7 +355,7 @@ pub(super) fn number_switch(tx: &Books<'_>, id: &str) -> i64 {
     tx.switch(id).parse().unwrap_or_default()
 }
 
-fn random<const N: usize>() -> [u8; N] {
+pub(super) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("the system has randomness");
     bytes

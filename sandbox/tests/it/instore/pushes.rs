@@ -59,15 +59,9 @@ async fn switches_change_what_a_notification_is() {
     register.phone("B", "1100.50").await;
     bank.act("B", "pay").unwrap();
     assert!(shop.wait_for(2).await[1].body.is_empty());
-    let attempt = bank.pushes().pop().unwrap().attempts;
-    let sent = match attempt.first() {
-        Some(attempt) => attempt.address.clone(),
-        None => {
-            crate::support::eventually("recorded", || !bank.pushes().pop().unwrap().attempts.is_empty())
-                .await;
-            bank.pushes().pop().unwrap().attempts[0].address.clone()
-        }
-    };
+    let tried = || bank.pushes().pop().unwrap().attempts.first().map(|attempt| attempt.address.clone());
+    crate::support::eventually("recorded", || tried().is_some()).await;
+    let sent = tried().unwrap();
     assert!(
         sent.contains("?shop=1&") && sent.contains("amount=1100.50") && sent.contains("resp_code=00"),
         "{sent}"
