@@ -205,7 +205,7 @@ pub struct ExtraGroups {
 
 /// `extraData`, in one of its shapes. `Debug` shows no value.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, from = "Map<String, Value>")]
 pub enum ExtraData {
     /// The guide's groups.
     Groups(Box<ExtraGroups>),
@@ -221,6 +221,20 @@ impl fmt::Debug for ExtraData {
             Self::Groups(groups) => fmt::Debug::fmt(groups, f),
             Self::Flight(flight) => fmt::Debug::fmt(flight, f),
             Self::Any(map) => f.debug_set().entries(map.keys()).finish(),
+        }
+    }
+}
+
+/// In the shape that all of its members have.
+impl From<Map<String, Value>> for ExtraData {
+    fn from(map: Map<String, Value>) -> Self {
+        let object = Value::Object(map.clone());
+        if let Ok(groups) = ExtraGroups::deserialize(&object) {
+            Self::Groups(Box::new(groups))
+        } else if let Ok(flight) = DataFlight::deserialize(&object) {
+            Self::Flight(Box::new(flight))
+        } else {
+            Self::Any(map)
         }
     }
 }

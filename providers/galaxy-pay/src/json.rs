@@ -65,6 +65,10 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str> {
 
 /// Reads a JSON object.
 pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T> {
+    // A list would be read too, by position.
+    if json.trim_start().starts_with(['[', '"']) || json == "null" {
+        return Err(Error::new(ErrorKind::Malformed, "it is not a JSON object"));
+    }
     serde_json::from_str(json).map_err(|error| {
         let message = error.to_string();
         let why = match error.classify() {
@@ -142,7 +146,10 @@ mod tests {
         let deep = format!("{{\"one\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
         for (json, word) in [
             (r#"{"one":"a","one":"planted"}"#, "duplicate field `one`"),
-            (r#""planted""#, "another type"),
+            (r#""planted""#, "not a JSON object"),
+            (r#"["planted","planted"]"#, "not a JSON object"),
+            ("null", "not a JSON object"),
+            ("7", "another type"),
             (r#"{"one":{"planted":1}}"#, "another type"),
             (r#"{"one":true}"#, "another type"),
             (r#"{"one":"planted""#, "ends too early"),
