@@ -1,17 +1,22 @@
 // Keeps an open payment page true without a reload: the server says when something changed, the page fetches
 // itself and takes over what is new. Without this script the page reloads by itself and shows the same.
+// It also opens the provider's own modal, where the page offers one.
 "use strict";
 (() => {
   const SLOW = 30000;
   const announce = document.getElementById("announce");
   let source = null;
+  const own = new Set(document.body.children);
   let fetching = false;
+  let again = false;
   let deadline = null;
 
   const main = () => document.querySelector("main");
 
   async function refresh() {
-    if (fetching || !main().dataset.events) return;
+    if (!main().dataset.events) return;
+    again = fetching;
+    if (fetching) return;
     fetching = true;
     try {
       const answer = await fetch(location.href, { cache: "no-store" });
@@ -20,8 +25,15 @@
       const old = main();
       const fresh = page.querySelector("main");
       if (!fresh || fresh.dataset.state === old.dataset.state) return;
+      if (fresh.querySelector("[data-function]") && !old.querySelector("[data-function]")) {
+        // Its script and the policy that lets it run come only with the page itself.
+        location.reload();
+        return;
+      }
       const focused = old.contains(document.activeElement);
       old.replaceWith(document.adoptNode(fresh));
+      // What a modal has put beside the page goes with it.
+      for (const element of [...document.body.children]) if (!own.has(element)) element.remove();
       document.title = page.title;
       const headline = fresh.querySelector("h1");
       announce.textContent = headline.textContent;
@@ -31,6 +43,31 @@
       // No connection just now; the next sign of life tries again.
     } finally {
       fetching = false;
+      if (again) refresh();
+    }
+  }
+
+  // What the modal reports proves nothing: it is a reason to look. How the payment stands is what the server says.
+  function openModal(event) {
+    const way = event.target.closest("[data-function]");
+    const open = way && window[way.dataset.function];
+    // Without the provider's script, a link leads to the same place.
+    if (typeof open !== "function") return;
+    event.preventDefault();
+    const result = () => {
+      if (!way.isConnected) return;
+      history.replaceState(null, "", way.dataset.result);
+      refresh();
+    };
+    const close = () => {
+      way.focus();
+      refresh();
+    };
+    try {
+      open(way.dataset.value, result, close, { language: document.documentElement.lang });
+    } catch (error) {
+      console.error("the provider's modal failed:", error);
+      if (way.href) location.assign(way.href);
     }
   }
 
@@ -66,6 +103,13 @@
     }
   }
 
+  document.addEventListener("click", openModal);
+  // A modal that is no page can be opened only once its script is there.
+  window.addEventListener("load", () => {
+    for (const way of document.querySelectorAll("button[data-function]")) {
+      way.disabled = typeof window[way.dataset.function] !== "function";
+    }
+  });
   // A second click must not send the form again.
   document.addEventListener("submit", (event) => {
     for (const button of event.target.querySelectorAll("button")) button.disabled = true;
@@ -80,7 +124,7 @@
   // A page that the browser took from its own memory is old.
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    for (const button of document.querySelectorAll("button")) button.disabled = false;
+    for (const button of document.querySelectorAll("form button")) button.disabled = false;
     refresh();
     listen();
   });

@@ -62,7 +62,7 @@ impl Asset {
 }
 
 /// FNV-1a: tells contents apart, proves nothing.
-const fn fingerprint(bytes: &[u8]) -> u64 {
+pub(crate) const fn fingerprint(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut at = 0;
     while at < bytes.len() {

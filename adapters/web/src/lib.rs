@@ -13,6 +13,7 @@
 //! | `/checkout/{secret}/result` | the payer | how it stands |
 //! | `/checkout/{secret}/events` | the page | the status as it changes (server-sent events) |
 //! | `/checkout/{secret}/cancel` | the page | gives it up |
+//! | `/display/{secret}` | the display at a till | amount, QR, countdown, how it stands: full-screen |
 //! | `/assets/…` | the page | style and script; nothing is loaded from elsewhere |
 //!
 //! [`Verifier`] is for applications that keep their own payments and want only notifications checked.
@@ -29,6 +30,7 @@ mod route;
 mod texts;
 mod verifier;
 mod view;
+mod ways;
 mod web;
 
 pub use amount::format_amount;

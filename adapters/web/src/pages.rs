@@ -5,13 +5,17 @@ use tulbur_core::Language;
 
 use crate::assets::Asset;
 use crate::http::WebResponse;
+use crate::route::Page;
 use crate::texts::{OFFERED, Texts, Words};
 use crate::view::View;
+use crate::ways::Way;
 
 /// What a page may load and do: its own two files, its own events, its own form. Whatever a text from outside may
 /// smuggle in, no script but ours runs.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const POLICY_HEADER: &str = "content-security-policy";
 
 /// What surrounds every page.
 #[derive(Debug)]
@@ -63,6 +67,13 @@ struct PaymentPage<'a> {
 }
 
 #[derive(Template)]
+#[template(path = "display.html")]
+struct DisplayPage<'a> {
+    frame: Frame<'a>,
+    view: View<'a>,
+}
+
+#[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
     frame: Frame<'a>,
@@ -73,8 +84,16 @@ struct ProblemPage<'a> {
 }
 
 /// A page about a payment.
-pub(crate) fn payment(frame: Frame<'_>, view: View<'_>) -> WebResponse {
-    page(200, &PaymentPage { frame, view })
+pub(crate) fn payment(page: Page, frame: Frame<'_>, view: View<'_>) -> WebResponse {
+    let policy = view.modal().map(|modal| modal.opens(POLICY));
+    let response = match page {
+        Page::Display => written(200, &DisplayPage { frame, view }),
+        Page::Checkout | Page::Result => written(200, &PaymentPage { frame, view }),
+    };
+    match policy {
+        Some(policy) => response.with(POLICY_HEADER, policy),
+        None => response,
+    }
 }
 
 /// What went wrong, as a payer is told.
@@ -94,10 +113,10 @@ pub(crate) fn problem(mut frame: Frame<'_>, problem: Problem) -> WebResponse {
     // Its address may be a provider's way back or a form's target: a link there would be a request of its own.
     frame.languages.clear();
     let Problem { status, headline, explanation, detail, to_payment } = problem;
-    page(status, &ProblemPage { frame, headline, explanation, detail, to_payment })
+    written(status, &ProblemPage { frame, headline, explanation, detail, to_payment })
 }
 
-fn page(status: u16, template: &impl Template) -> WebResponse {
+fn written(status: u16, template: &impl Template) -> WebResponse {
     match template.render() {
         Ok(html) => guarded(WebResponse::new(status, "text/html; charset=utf-8", html)),
         // Writing to a string does not fail, and no filter that can is used.
@@ -111,7 +130,7 @@ fn page(status: u16, template: &impl Template) -> WebResponse {
 /// With the headers that every page and every redirect to one has.
 pub(crate) fn guarded(response: WebResponse) -> WebResponse {
     response
-        .with("content-security-policy", POLICY)
+        .with(POLICY_HEADER, POLICY)
         .with("x-frame-options", "DENY")
         .with("x-robots-tag", "noindex, nofollow")
 }

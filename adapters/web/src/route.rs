@@ -21,13 +21,15 @@ pub(crate) enum Route<'a> {
     Asset(Asset),
 }
 
-/// Which of a payment's two pages.
+/// Which of a payment's pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Page {
     /// Where the payer chooses how to pay.
     Checkout,
     /// Where the payer comes back to.
     Result,
+    /// What the display at a till shows the customer.
+    Display,
 }
 
 impl<'a> Route<'a> {
@@ -53,6 +55,7 @@ impl<'a> Route<'a> {
             }
             ("checkout", [Some(secret), Some("events"), None]) => Some(Self::Events { secret }),
             ("checkout", [Some(secret), Some("cancel"), None]) => Some(Self::Cancel { secret }),
+            ("display", [Some(secret), None, None]) => Some(Self::Page { secret, page: Page::Display }),
             ("assets", [Some(name), None, None]) => Asset::find(name).map(Self::Asset),
             _ => None,
         }
@@ -91,6 +94,8 @@ mod tests {
         ));
         let result = Route::find("/checkout/s/result");
         assert!(matches!(result, Some(Route::Page { secret: "s", page: Page::Result })));
+        let display = Route::find("/display/s");
+        assert!(matches!(display, Some(Route::Page { secret: "s", page: Page::Display })));
         assert!(matches!(Route::find("/checkout/s/events"), Some(Route::Events { secret: "s" })));
         assert!(matches!(Route::find("/checkout/s/cancel"), Some(Route::Cancel { secret: "s" })));
         assert!(matches!(Route::find("/assets/tulbur.css"), Some(Route::Asset(_))));
@@ -108,6 +113,10 @@ mod tests {
             "/checkout/s/",
             "/checkout/s/other",
             "/checkout/s/result/x",
+            "/display",
+            "/display/",
+            "/display/s/",
+            "/display/s/result",
             "//checkout/s",
             "/assets/../Cargo.toml",
             "/assets/other.css",

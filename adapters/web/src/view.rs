@@ -1,14 +1,18 @@
 //! What a page shows of a payment: pure, so that every state can be looked at.
 
-use tulbur_core::{AppLink, Language, NextAction, PageKind, Redirect, Timestamp};
+use tulbur_core::{Currency, Money, Timestamp};
 use tulbur_payments::{EndedBy, PaymentRecord, Purpose, Status};
 
 use crate::amount::format_amount;
+use crate::assets::fingerprint;
 use crate::route::Page;
 use crate::texts::{Texts, Words};
+use crate::ways::{Modal, Way, ways};
 
 /// How long a page without script waits before it loads itself again, where the payer reads and chooses.
 const RELOAD_CHOOSING: u64 = 20;
+/// The same, where the payer pays elsewhere and this page only has to hear of it.
+const RELOAD_SHOWING: u64 = 10;
 /// The same, where the payer only waits.
 const RELOAD_WAITING: u64 = 5;
 
@@ -21,12 +25,12 @@ pub(crate) struct Circumstances {
     pub(crate) late: bool,
 }
 
-/// A way to go on.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct WayLink {
-    pub(crate) href: String,
-    pub(crate) label: String,
-    pub(crate) language: Option<Language>,
+/// For whom a page is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader {
+    pub(crate) texts: &'static Texts,
+    /// How far east of UTC the clocks on the wall are, in hours; none for the currency's home.
+    pub(crate) hours_east: Option<i8>,
 }
 
 /// How long the payer still has.
@@ -34,6 +38,10 @@ pub(crate) struct WayLink {
 pub(crate) struct TimeLeft {
     pub(crate) seconds: u64,
     pub(crate) text: String,
+    /// When it ends, as a clock on the wall shows it, with its distance from UTC.
+    pub(crate) until: String,
+    /// The same for machines.
+    pub(crate) moment: String,
 }
 
 /// The link to the shop.
@@ -57,12 +65,14 @@ pub(crate) struct View<'a> {
     pub(crate) amount: Option<String>,
     pub(crate) facts: Vec<(&'static str, &'a str)>,
     pub(crate) time_left: Option<TimeLeft>,
-    pub(crate) ways: Vec<WayLink>,
+    pub(crate) ways: Vec<Way>,
     pub(crate) cancel: Option<String>,
     pub(crate) to_payment: Option<String>,
     pub(crate) onward: Option<Onward<'a>>,
     pub(crate) events: Option<String>,
     pub(crate) reload: Option<u64>,
+    /// Where the payer is once a modal says that it is done.
+    pub(crate) result: String,
 }
 
 /// The addresses that a page links to.
@@ -71,6 +81,7 @@ pub(crate) struct Addresses {
     pub(crate) checkout: String,
     pub(crate) cancel: String,
     pub(crate) events: String,
+    pub(crate) result: String,
 }
 
 /// How a payment stands, as the payer sees it.
@@ -88,7 +99,7 @@ enum Phase {
 }
 
 impl Phase {
-    fn of(record: &PaymentRecord, page: Page, now: Timestamp, ways: &[WayLink]) -> Self {
+    fn of(record: &PaymentRecord, page: Page, now: Timestamp, ways: &[Way]) -> Self {
         if record.status != Status::Pending {
             return Self::Ended(record.status);
         }
@@ -96,12 +107,11 @@ impl Phase {
             return Self::TimeUp;
         }
         match page {
-            Page::Checkout if record.next.iter().any(|next| matches!(next, NextAction::Approve)) => {
-                Self::Approve
-            }
+            Page::Result => Self::Asking,
+            _ if ways.first() == Some(&Way::Approve) => Self::Approve,
             // What this page cannot show is still something to do elsewhere.
-            Page::Checkout if !ways.is_empty() || !record.next.is_empty() => Self::Open,
-            Page::Checkout | Page::Result => Self::Asking,
+            _ if !ways.is_empty() || !record.next.is_empty() => Self::Open,
+            _ => Self::Asking,
         }
     }
 
@@ -121,13 +131,15 @@ impl<'a> View<'a> {
         record: &'a PaymentRecord,
         page: Page,
         now: Timestamp,
-        language: Language,
-        texts: &'static Texts,
+        reader: Reader,
         circumstances: Circumstances,
         addresses: Addresses,
     ) -> Self {
-        let words = &texts.words;
-        let mut ways = ways(&record.next, language, words);
+        let words = &reader.texts.words;
+        let mut ways = ways(&record.next, reader.texts);
+        if page == Page::Display {
+            ways = for_display(ways);
+        }
         let phase = Phase::of(record, page, now, &ways);
         let live = record.status == Status::Pending;
         let can_act = matches!(phase, Phase::Open | Phase::Approve);
@@ -136,7 +148,7 @@ impl<'a> View<'a> {
         }
         let (tone, headline, mut paragraphs) = message(record, phase, circumstances, words);
         if phase == Phase::Open && ways.is_empty() {
-            paragraphs.push(words.no_way);
+            paragraphs.push(if page == Page::Display { words.ask_the_cashier } else { words.no_way });
         }
 
         let mut facts = Vec::new();
@@ -151,7 +163,8 @@ impl<'a> View<'a> {
             facts.extend(shown(&record.text).map(|text| (words.bank_says, text)));
         }
 
-        let left = record.expires_at.filter(|_| can_act).map(|end| end.since(now).as_secs());
+        let time_left =
+            record.expires_at.filter(|_| can_act).map(|end| TimeLeft::until(end, now, record, reader));
         let back = live && page == Page::Result && phase == Phase::Asking && !record.next.is_empty();
         let onward = record.continue_to.as_ref().filter(|_| !can_act).map(|url| Onward {
             href: url.as_str(),
@@ -160,20 +173,94 @@ impl<'a> View<'a> {
         });
         Self {
             tone,
-            state: format!("{}/{}/{}", record.status, phase.word(), ways.len()),
+            state: format!(
+                "{}/{}/{:x}",
+                record.status,
+                phase.word(),
+                fingerprint(format!("{ways:?}").as_bytes())
+            ),
             headline,
             paragraphs,
-            amount: record.amount().map(|amount| format_amount(amount, texts.language)),
+            amount: record.amount().map(|amount| format_amount(amount, reader.texts.language)),
             facts,
-            time_left: left.map(|seconds| TimeLeft { seconds, text: clock(seconds) }),
-            ways,
+            time_left,
             cancel: can_act.then_some(addresses.cancel),
             to_payment: back.then_some(addresses.checkout),
             onward,
             events: live.then_some(addresses.events),
-            reload: live.then_some(if can_act { RELOAD_CHOOSING } else { RELOAD_WAITING }),
+            reload: live.then_some(match page {
+                _ if !can_act => RELOAD_WAITING,
+                Page::Display => RELOAD_WAITING,
+                _ if ways.iter().any(|way| matches!(way, Way::Scan { .. } | Way::Approve)) => RELOAD_SHOWING,
+                _ => RELOAD_CHOOSING,
+            }),
+            result: addresses.result,
+            ways,
         }
     }
+}
+
+impl TimeLeft {
+    fn until(end: Timestamp, now: Timestamp, record: &PaymentRecord, reader: Reader) -> Self {
+        let home = match record.amount().map(Money::currency) {
+            Some(Currency::MNT) => 8,
+            Some(Currency::VND) => 7,
+            _ => 0,
+        };
+        let hours_east = reader.hours_east.unwrap_or(home);
+        let day = |moment: Timestamp| moment.format_at(hours_east, "%Y-%m-%d");
+        let pattern = if day(end) == day(now) { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+        let zone = match hours_east {
+            0 => "UTC".to_owned(),
+            east => format!("UTC{east:+}"),
+        };
+        let seconds = end.since(now).as_secs();
+        Self {
+            seconds,
+            text: clock(seconds),
+            until: format!("{} ({zone})", end.format_at(hours_east, pattern)),
+            moment: end.to_string(),
+        }
+    }
+}
+
+impl View<'_> {
+    /// Whether the alternatives need a headline of their own: a QR or a word about the phone says it by itself.
+    pub(crate) fn is_choice(&self) -> bool {
+        match self.ways.as_slice() {
+            [Way::Scan { qr: Some(_), .. } | Way::Approve] => false,
+            ways => !ways.is_empty(),
+        }
+    }
+
+    /// The modal among the ways.
+    pub(crate) fn modal(&self) -> Option<&Modal> {
+        self.ways.iter().find_map(|way| match way {
+            Way::Modal(modal) => Some(modal),
+            _ => None,
+        })
+    }
+
+    /// What a display says largest beside the amount: what to do, or how it stands.
+    pub(crate) fn display_headline(&self, words: &'static Words) -> &'static str {
+        match self.ways.first() {
+            Some(Way::Scan { .. }) => words.scan,
+            Some(Way::Approve) => words.approve,
+            _ => self.headline,
+        }
+    }
+
+    /// Whether the amount needs small letters on a display.
+    pub(crate) fn is_long_amount(&self) -> bool {
+        self.amount.as_ref().is_some_and(|amount| amount.chars().count() > 10)
+    }
+}
+
+/// The one thing that a display shows: whoever stands before it cannot press anything, and chooses nothing.
+fn for_display(ways: Vec<Way>) -> Vec<Way> {
+    let (codes, others): (Vec<Way>, Vec<Way>) =
+        ways.into_iter().partition(|way| matches!(way, Way::Scan { qr: Some(_), .. }));
+    codes.into_iter().chain(others.into_iter().filter(|way| *way == Way::Approve)).take(1).collect()
 }
 
 /// Tone, headline and explanation. What is not known is never told as a failure.
@@ -187,7 +274,7 @@ fn message(
     let choose = |payment, card| if card_only { card } else { payment };
     match phase {
         Phase::Open => ("open", choose(words.invoice, words.save_a_card), Vec::new()),
-        Phase::Approve => ("open", words.waiting, vec![words.approve]),
+        Phase::Approve => ("open", words.waiting, Vec::new()),
         // `Phase::of` makes no ended phase that is pending; were there one, nothing would be known.
         Phase::Asking | Phase::Ended(Status::Pending) => ("busy", words.asking, vec![words.asking_explained]),
         Phase::TimeUp => ("busy", words.time_up, vec![words.time_up_explained]),
@@ -216,70 +303,6 @@ fn message(
             ("ended", choose(words.expired, words.card_expired), vec![told])
         }
     }
-}
-
-/// The buttons: what this page can offer, in the provider's order, each kind of page once.
-fn ways(next: &[NextAction], language: Language, words: &'static Words) -> Vec<WayLink> {
-    let redirects: Vec<&Redirect> = next
-        .iter()
-        .filter_map(|next| match next {
-            NextAction::Redirect(redirect) if matches!(redirect.url.scheme(), "https" | "http") => {
-                Some(redirect)
-            }
-            _ => None,
-        })
-        .collect();
-    let mut seen = Vec::new();
-    let mut links = Vec::new();
-    for action in next {
-        match action {
-            NextAction::Redirect(Redirect { page, .. }) if !seen.contains(page) => {
-                seen.push(*page);
-                let same = || redirects.iter().filter(|redirect| redirect.page == *page);
-                let best = same()
-                    .find(|redirect| redirect.language == Some(language))
-                    .or_else(|| same().find(|redirect| redirect.language.is_none()))
-                    .or_else(|| same().next());
-                links.extend(best.map(|redirect| WayLink {
-                    href: redirect.url.to_string(),
-                    label: name(*page, words).to_owned(),
-                    language: redirect.language,
-                }));
-            }
-            NextAction::OpenApp(apps) => links.extend(apps.iter().filter(|app| opens_an_app(&app.link)).map(
-                |AppLink { name, link, .. }| WayLink {
-                    href: link.clone(),
-                    label: format!("{} {name}", words.open_app),
-                    language: None,
-                },
-            )),
-            _ => {}
-        }
-    }
-    links
-}
-
-fn name(page: PageKind, words: &'static Words) -> &'static str {
-    match page {
-        PageKind::Card => words.pay_by_card,
-        PageKind::SocialPay => words.pay_by_socialpay,
-        PageKind::SaveCard => words.enter_card,
-        PageKind::Challenge => words.challenge,
-        _ => words.pay,
-    }
-}
-
-/// Whether a link opens an app or a page, and runs nothing here.
-///
-/// It is passed on byte for byte, so this reads it as a browser would: a scheme at its very start, nothing that a
-/// browser leaves out while it reads.
-fn opens_an_app(link: &str) -> bool {
-    let Some((scheme, _)) = link.split_once(':') else { return false };
-    let scheme = scheme.to_ascii_lowercase();
-    !link.chars().any(char::is_control)
-        && scheme.starts_with(|c: char| c.is_ascii_lowercase())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-        && !matches!(scheme.as_str(), "javascript" | "data" | "vbscript" | "file" | "blob" | "about" | "http")
 }
 
 fn clock(seconds: u64) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tulbur_core::{Channel, Delivery, ErrorKind, Language};
+use tulbur_core::{Channel, Delivery, ErrorKind, Language, Url};
 use tulbur_payments::{Error, EventKind, NotifyTarget, PageSecret, PaymentRecord, Payments, Status, Timing};
 
 use crate::events;
@@ -13,7 +13,7 @@ use crate::http::{Body, WebRequest, WebResponse};
 use crate::pages::{self, Frame, Problem};
 use crate::route::{Page, Route};
 use crate::texts::{Texts, texts};
-use crate::view::{Addresses, Circumstances, View};
+use crate::view::{Addresses, Circumstances, Reader, View};
 
 /// How the pages behave.
 #[derive(Debug, Clone)]
@@ -27,6 +27,9 @@ pub struct WebSettings {
     pub heartbeat: Duration,
     /// How many live statuses may be open at once; beyond it a page looks for itself now and then.
     pub most_streams: usize,
+    /// How far east of UTC the clocks are that pages show, in hours. `None` is the home of the payment's currency: 8
+    /// for MNT, 7 for VND, else 0. The distance always stands beside the time.
+    pub hours_east: Option<i8>,
 }
 
 impl Default for WebSettings {
@@ -36,6 +39,7 @@ impl Default for WebSettings {
             language: Language::default(),
             heartbeat: Duration::from_secs(15),
             most_streams: 4096,
+            hours_east: None,
         }
     }
 }
@@ -66,6 +70,13 @@ impl WebSettings {
     #[must_use]
     pub fn most_streams(mut self, most: usize) -> Self {
         self.most_streams = most;
+        self
+    }
+
+    /// With times as clocks show them so many hours east of UTC.
+    #[must_use]
+    pub fn hours_east(mut self, hours: i8) -> Self {
+        self.hours_east = Some(hours);
         self
     }
 }
@@ -101,7 +112,7 @@ impl Web {
     pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
     /// The first parts of the paths below the mount; everything else there is the application's own.
-    pub const ROOMS: [&str; 4] = ["notify", "return", "checkout", "assets"];
+    pub const ROOMS: [&str; 5] = ["notify", "return", "checkout", "display", "assets"];
 
     /// Pages and routes of these payments.
     pub fn new(payments: Payments, settings: WebSettings) -> Self {
@@ -113,6 +124,20 @@ impl Web {
     /// The payments behind the pages.
     pub fn payments(&self) -> &Payments {
         &self.0.payments
+    }
+
+    /// The address of a payment's page for a display at a till: the amount, the QR and how it stands, full-screen.
+    ///
+    /// It carries the same secret as the payer's page.
+    ///
+    /// # Errors
+    /// As [`Payments::page_secret`].
+    pub fn display_url(&self, record: &PaymentRecord) -> Result<Url, Error> {
+        let secret = self.0.payments.page_secret(record)?;
+        let base = self.0.payments.public_url();
+        Ok(base
+            .join(&format!("display/{}", secret.expose()))
+            .expect("letters, digits and a slash join an address"))
     }
 
     /// Ends the live statuses that are open, and lets no new one begin. A server that waits for its connections
@@ -154,7 +179,7 @@ impl Web {
             Ok(address) => pages::guarded(WebResponse::see_other(address)),
             Err(error) => {
                 let record = self.0.payments.page(&secret).await.ok().flatten();
-                let words = &self.texts(request, record.as_ref()).1.words;
+                let words = &self.texts(request, record.as_ref()).words;
                 let problem = match &error {
                     Error::Provider(cause) => Problem {
                         status: 400,
@@ -189,17 +214,11 @@ impl Web {
         if record.status == Status::Pending {
             self.ask_soon(&record);
         }
-        let (language, texts) = self.texts(request, Some(&record));
-        let view = View::of(
-            &record,
-            page,
-            self.0.payments.now(),
-            language,
-            texts,
-            circumstances,
-            self.addresses(secret, request),
-        );
-        pages::payment(self.frame(texts), view)
+        let texts = self.texts(request, Some(&record));
+        let reader = Reader { texts, hours_east: self.0.settings.hours_east };
+        let addresses = self.addresses(secret, request);
+        let view = View::of(&record, page, self.0.payments.now(), reader, circumstances, addresses);
+        pages::payment(page, self.frame(texts), view)
     }
 
     /// Somebody looks, perhaps without script and so without a live status: then the next reload knows more. The
@@ -243,7 +262,7 @@ impl Web {
         match self.0.payments.cancel(&record.id).await {
             Ok(_) => pages::guarded(WebResponse::see_other(self.addresses(secret, request).checkout)),
             Err(Error::Conflict { .. } | Error::Provider(_)) => {
-                let words = &self.texts(request, Some(&record)).1.words;
+                let words = &self.texts(request, Some(&record)).words;
                 let problem = Problem {
                     status: 409,
                     headline: words.cancel_refused,
@@ -281,8 +300,8 @@ impl Web {
         Ok(Circumstances { paid_again: paid_by.is_some_and(|id| id != record.id), late })
     }
 
-    /// The language asked for and the words there are: the link's, else the payment's, else the browser's.
-    fn texts(&self, request: &WebRequest, record: Option<&PaymentRecord>) -> (Language, &'static Texts) {
+    /// The words in the language that the link names, else the payment, else the browser.
+    fn texts(&self, request: &WebRequest, record: Option<&PaymentRecord>) -> &'static Texts {
         let accepted = || {
             let wanted = request.header("accept-language")?;
             wanted.split(',').find_map(|tag| Language::parse(tag.trim().split(['-', ';']).next()?).ok())
@@ -291,7 +310,7 @@ impl Web {
             .or_else(|| record.map(|record| record.language))
             .or_else(accepted)
             .unwrap_or(self.0.settings.language);
-        (language, texts(language))
+        texts(language)
     }
 
     fn frame(&self, texts: &'static Texts) -> Frame<'_> {
@@ -305,6 +324,7 @@ impl Web {
         Addresses {
             cancel: format!("{checkout}/cancel{query}"),
             events: format!("{checkout}/events"),
+            result: format!("{checkout}/result{query}"),
             checkout: format!("{checkout}{query}"),
         }
     }
@@ -319,11 +339,11 @@ impl Web {
             let secret = self.0.payments.page_secret(record).ok()?;
             Some(self.addresses(secret.expose(), request).checkout)
         });
-        pages::problem(self.frame(self.texts(request, record).1), problem)
+        pages::problem(self.frame(self.texts(request, record)), problem)
     }
 
     fn not_found(&self, request: &WebRequest) -> WebResponse {
-        let words = &self.texts(request, None).1.words;
+        let words = &self.texts(request, None).words;
         let problem = Problem {
             status: 404,
             headline: words.not_found,
@@ -340,7 +360,7 @@ impl Web {
             return self.not_found(request);
         }
         tracing::error!(%error, "a payer's page could not be shown");
-        let words = &self.texts(request, record).1.words;
+        let words = &self.texts(request, record).words;
         let problem = Problem {
             status: 503,
             headline: words.unavailable,

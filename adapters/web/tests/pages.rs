@@ -31,8 +31,9 @@ async fn every_state_on_every_page_is_whole_and_keeps_its_secrets() {
         let world = World::new().await;
         let record = given(&world, word, Like::default(), Some("Татгалзсан".into())).await;
         let secret = world.secret(&record);
-        for path in [format!("/checkout/{secret}"), format!("/checkout/{secret}/result")] {
-            for language in ["mn", "en"] {
+        let paths = ["/checkout/{}", "/checkout/{}/result", "/display/{}"];
+        for path in paths.map(|path| path.replace("{}", &secret)) {
+            for language in ["mn", "en", "vi"] {
                 let page = world.get(&format!("{path}?lang={language}")).await;
                 assert_eq!(page.status, 200, "{word}");
                 assert!(page.body.contains(&format!("<html lang=\"{language}\">")), "{word}");

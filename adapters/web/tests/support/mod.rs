@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use tulbur_core::{
     AccountName, Alphabet, AppLink, CallbackUrl, CardInfo, CardSetup, CardSetupAnswer, CardSetupState,
-    CardToken, Clock, CreateCardSetup, CreateInvoice, Currency, Delivery, Error, ErrorKind, Flow, FlowEffect,
-    FlowInfo, FlowStart, Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef,
-    Money, NextAction, NotFound, NotifyAddress, OrderRef, PageKind, Payment, PaymentRef, PaymentStatus, Poll,
-    Proof, ProofBy, Provider, ProviderId, ProviderInfo, QueryBy, QueryProvider, Redirect, RefRule, Reply,
-    Result, SavedCard, SecretString, Subject, Timestamp, TokenizeProvider, Url, Way, async_trait, system_now,
+    CardToken, Clock, CreateCardSetup, CreateInvoice, Currency, Delivery, Embed, Error, ErrorKind, Flow,
+    FlowEffect, FlowInfo, FlowStart, Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language,
+    MerchantRef, Money, NextAction, NotFound, NotifyAddress, OrderRef, PageKind, Payment, PaymentRef,
+    PaymentStatus, Poll, Proof, ProofBy, Provider, ProviderId, ProviderInfo, QueryBy, QueryProvider,
+    Redirect, RefRule, Reply, Result, SavedCard, SecretString, Subject, Timestamp, TokenizeProvider, Url,
+    Way, async_trait, system_now,
 };
 use tulbur_payments::sqlite::SqliteStore;
 use tulbur_payments::{
@@ -75,6 +76,8 @@ pub struct FakeBank {
     pub asked: AtomicUsize,
     /// Further ways to pay, offered with the next invoice.
     pub next: Mutex<Vec<NextAction>>,
+    /// What the next invoice offers instead of the bank's own pages.
+    pub instead: Mutex<Option<Vec<NextAction>>>,
 }
 
 impl FakeBank {
@@ -88,6 +91,7 @@ impl FakeBank {
             rule,
         );
         info.ways = vec![Way::Page];
+        info.currencies.extend([Currency::VND, Currency::USD, Currency::JPY]);
         info.notify = NotifyAddress::PerAccount;
         info.flows = [(PAGE, FlowStart::Invoice(vec![Way::Page])), (SETUP, FlowStart::CardSetup)]
             .map(|(flow, start)| FlowInfo {
@@ -101,7 +105,13 @@ impl FakeBank {
                 poll: Poll { first: Duration::from_millis(20), every: Duration::from_millis(20) },
             })
             .to_vec();
-        Self { info, said: Mutex::default(), asked: AtomicUsize::new(0), next: Mutex::default() }
+        Self {
+            info,
+            said: Mutex::default(),
+            asked: AtomicUsize::new(0),
+            next: Mutex::default(),
+            instead: Mutex::default(),
+        }
     }
 
     fn books(&self) -> MutexGuard<'_, HashMap<MerchantRef, Said>> {
@@ -123,7 +133,7 @@ impl FakeBank {
     }
 }
 
-fn redirect(url: &str, page: PageKind, language: Option<Language>) -> NextAction {
+pub fn redirect(url: &str, page: PageKind, language: Option<Language>) -> NextAction {
     NextAction::Redirect(Redirect { url: Url::parse(url).unwrap(), page, language })
 }
 
@@ -150,6 +160,9 @@ impl InvoiceProvider for FakeBank {
     async fn create_invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
         self.register(&request.merchant_ref);
         let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), PAGE);
+        if let Some(instead) = self.instead.lock().unwrap().take() {
+            return Ok(Invoice::new(payment, instead));
+        }
         let mut next = vec![
             redirect("https://bank.example/mn/card", PageKind::Card, Some(Language::Mn)),
             redirect("https://bank.example/en/card", PageKind::Card, Some(Language::En)),
@@ -249,13 +262,23 @@ pub struct World {
 pub struct Like {
     pub order: Option<String>,
     pub minor: i64,
+    pub currency: Currency,
     pub description: String,
     pub language: Language,
+    /// What the payer can do, instead of the bank's own pages.
+    pub next: Option<Vec<NextAction>>,
 }
 
 impl Default for Like {
     fn default() -> Self {
-        Self { order: None, minor: 150_000, description: "Цай 2 ш".into(), language: Language::Mn }
+        Self {
+            order: None,
+            minor: 150_000,
+            currency: Currency::MNT,
+            description: "Цай 2 ш".into(),
+            language: Language::Mn,
+            next: None,
+        }
     }
 }
 
@@ -294,7 +317,8 @@ impl World {
     pub async fn open_like(&self, like: Like) -> PaymentRecord {
         let number = self.orders.fetch_add(1, Ordering::SeqCst);
         let order = OrderRef::parse(like.order.unwrap_or_else(|| format!("order-{number}"))).unwrap();
-        let amount = Money::from_minor(like.minor, Currency::MNT);
+        let amount = Money::from_minor(like.minor, like.currency);
+        *self.bank.instead.lock().unwrap() = like.next;
         let request = OpenPayment::new(order, AccountName::parse(ACCOUNT).unwrap(), amount, like.description)
             .language(like.language)
             .continue_to(CallbackUrl::parse("https://shop.example/thanks?a=1&b=2").unwrap());
@@ -326,7 +350,12 @@ impl World {
 
     /// How the payment stands once what happens in the background has happened.
     pub async fn status(&self, record: &PaymentRecord, expected: Status) -> Status {
-        for _ in 0..100 {
+        self.status_within(record, expected, 2).await
+    }
+
+    /// The same after so many seconds at most.
+    pub async fn status_within(&self, record: &PaymentRecord, expected: Status, seconds: u32) -> Status {
+        for _ in 0..seconds * 50 {
             let status = self.payments.payment(&record.id).await.unwrap().status;
             if status == expected {
                 return status;
@@ -391,6 +420,20 @@ impl From<WebResponse> for Answer {
 /// A link of an app, as a provider may send it.
 pub fn app(name: &str, link: &str) -> NextAction {
     NextAction::OpenApp(vec![AppLink { name: name.into(), link: link.into(), logo: None }])
+}
+
+/// A VietQR payload with a right checksum (the one that `tulbur-qr` is tried on).
+pub const VIETQR: &str = "00020101021238540010A00000072701240006970437011012345678900208QRIBFTTA\
+                          53037045405100005802VN62170813TT DON HANG 16304FFE7";
+
+/// A provider's modal.
+pub fn modal(script: &str, value: &str) -> NextAction {
+    NextAction::Embed(Embed {
+        script: Url::parse(script).unwrap(),
+        function: "fakeBankPay".into(),
+        container: "fake-bank-box".into(),
+        value: value.into(),
+    })
 }
 
 /// A payment in a state, by its name.

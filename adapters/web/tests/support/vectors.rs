@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tulbur_core::Language;
+use tulbur_core::{Currency, Language, NextAction};
 use tulbur_payments::Status;
 
 use super::{Answer, Like, World, given};
@@ -46,6 +46,10 @@ struct Given {
     language: Option<String>,
     description: Option<String>,
     bank_text: Option<String>,
+    /// What the payer can do, instead of the bank's own pages.
+    next: Option<Vec<NextAction>>,
+    /// The amount in the currency's smallest unit, and the currency.
+    amount: Option<(i64, String)>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -126,6 +130,11 @@ async fn check(case: &Case, every_page: &[(String, String)], world: &World, serv
             }
             if let Some(description) = &case.given.description {
                 like.description.clone_from(description);
+            }
+            like.next.clone_from(&case.given.next);
+            if let Some((minor, currency)) = &case.given.amount {
+                like.minor = *minor;
+                like.currency = Currency::parse(currency).unwrap();
             }
             Some(given(world, state, like, case.given.bank_text.clone()).await)
         }
