@@ -7,29 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tulbur_tests::{Sandbox, Shop, eventually, shop_program};
+use tulbur_tests::{Chance, Sandbox, Shop, eventually, number, shop_program};
 
 /// Long enough for every question that the hasty shop asks late.
 const PATIENCE: Duration = Duration::from_secs(100);
-
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .ok()
-        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
-}
-
-/// A small generator whose runs can be repeated: `SplitMix64`.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 struct Street {
     sandbox: Sandbox,
@@ -185,6 +166,87 @@ async fn killed_while_told(point: &str) {
     street.sandbox.kill().await;
 }
 
+/// Kills the shop while it gives half of the money back. Nobody can ask this gateway about a refund: what may have
+/// happened is never sent again, stands on the list for a person, and counts as given back.
+async fn killed_while_refunding(point: &str) {
+    let mut street = Street::open().await;
+    let gateway = street.sandbox.books("galaxy-pay");
+    street.shop.start(None).await;
+    for round in 0..number("TULBUR_KILL_ROUNDS", 20).div_ceil(2) {
+        let order = format!("order-{round}");
+        let form = [("order", order.as_str()), ("product", "coffee"), ("way", "galaxy")];
+        let (status, page) = street.shop.post("buy", &form).await.expect("the shop answers");
+        assert_eq!(status, 303, "{page}");
+        let reference = street.shop.references(&order).await.remove(0);
+        assert!(gateway.act(&reference, "pay", &json!({})).await);
+        eventually(PATIENCE, || async {
+            let told = street.shop.order(&order).await;
+            (told["status"] == "paid").then_some(()).ok_or(format!("{told}"))
+        })
+        .await;
+        let payment = street.shop.order(&order).await["payments"][0]["id"].clone();
+        let payment = payment.as_str().expect("it has an id").to_owned();
+        street.shop.terminate().await;
+        street.shop.start(Some(point)).await;
+        let caller = street.shop.caller();
+        let path = format!("orders/{order}/counter");
+        let half = [("payment", payment.clone()), ("action", "refund-half".into()), ("key", format!("key-{round}"))];
+        let asking = {
+            let (caller, path, half) = (caller.clone(), path.clone(), half.clone());
+            tokio::spawn(async move {
+                let form = half.each_ref().map(|(name, value)| (*name, value.as_str()));
+                caller.post(&path, &form).await
+            })
+        };
+        street.shop.stopped(point).await;
+        street.shop.kill().await;
+        assert_eq!(asking.await.expect("it does not panic"), None, "nobody was answered");
+        street.shop.start(None).await;
+        let happened = u64::from(point != "operation-before-send");
+        let refunds = || async {
+            let entry = gateway.payment(&reference).await;
+            entry["refunds"].as_u64().unwrap_or(0)
+        };
+        eventually(PATIENCE, || async {
+            let attention = street.shop.attention().await;
+            let listed = |item: &Value| item["payment"] == payment.as_str() && item["kind"] == "unresolved-operation";
+            attention.iter().any(listed).then_some(()).ok_or(format!("not listed: {attention:?}"))
+        })
+        .await;
+        assert_eq!(refunds().await, happened);
+        // The same form once more is the same refund, and a further one gets only what is certainly left.
+        let form = half.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let (status, page) = caller.post(&path, &form).await.expect("the shop answers");
+        assert_eq!(status, 303, "{page}");
+        assert_eq!(refunds().await, happened);
+        let key = format!("rest-{round}");
+        let rest = [("payment", payment.as_str()), ("action", "refund-rest"), ("key", &key)];
+        let (status, page) = caller.post(&path, &rest).await.expect("the shop answers");
+        assert_eq!(status, 303, "{page}");
+        let entry = gateway.payment(&reference).await;
+        assert_eq!(refunds().await, happened + 1, "{entry}");
+        let told = street.shop.order(&order).await;
+        let states: Vec<_> = told["payments"][0]["operations"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|operation| operation["state"].clone())
+            .collect();
+        assert_eq!(states, ["unknown", "succeeded"], "{told}");
+    }
+    street.sandbox.kill().await;
+}
+
+#[tokio::test]
+async fn killed_before_a_refund_is_sent() {
+    killed_while_refunding("operation-before-send").await;
+}
+
+#[tokio::test]
+async fn killed_with_a_refund_answered() {
+    killed_while_refunding("operation-answered").await;
+}
+
 #[tokio::test]
 async fn killed_before_send() {
     killed_while_writing("before-send").await;
@@ -225,7 +287,7 @@ async fn killed_with_an_event_handled() {
 async fn killed_at_random() {
     let seed = number("TULBUR_KILL_SEED", 20_261_120);
     let kills = number("TULBUR_KILL_RANDOM", 200);
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     let mut street = Street::open().await;
     street.shop.start(None).await;
     let card = street.save_card().await;

@@ -7,66 +7,66 @@ use serde::Deserialize;
 use tulbur::core::Url;
 use tulbur_sandbox::Sandbox;
 
-use crate::{ACCOUNT, Result};
+use crate::Result;
 
-/// The bank's side, played by the sandbox.
+/// The providers' side, played by the sandbox.
 #[derive(Debug)]
-pub(crate) struct Bank {
+pub(crate) struct Banks {
     control: Url,
-    base_url: String,
-    credentials: BTreeMap<String, String>,
+    providers: Vec<Bank>,
     own: Option<Sandbox>,
 }
 
-#[derive(Deserialize)]
-struct Described {
+/// One provider's side.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Bank {
     id: String,
     base_url: String,
     credentials: BTreeMap<String, String>,
 }
 
-impl Bank {
+impl Banks {
     /// Starts a sandbox in this process. Its state goes on from the file.
     pub(crate) async fn start(port: u16, state: &Path) -> Result<Self> {
         let sandbox = Sandbox::builder().port(port).state_file(state).start().await.map_err(|e| {
             format!("the sandbox cannot start: {e}; another port is chosen with --sandbox-port")
         })?;
-        let bank = sandbox.provider(ACCOUNT)?;
-        Ok(Self {
-            control: Url::parse(sandbox.control_url())?,
-            base_url: bank.base_url().to_owned(),
-            credentials: bank.credentials().clone(),
-            own: Some(sandbox),
-        })
+        let mut providers = Vec::new();
+        for id in sandbox.provider_ids() {
+            let provider = sandbox.provider(id)?;
+            providers.push(Bank {
+                id: id.to_owned(),
+                base_url: provider.base_url().to_owned(),
+                credentials: provider.credentials().clone(),
+            });
+        }
+        Ok(Self { control: Url::parse(sandbox.control_url())?, providers, own: Some(sandbox) })
     }
 
     /// Reaches a sandbox that runs elsewhere, by its control address.
     pub(crate) async fn attach(control: &Url) -> Result<Self> {
-        let providers: Vec<Described> = reqwest::get(control.join("api/providers")?)
+        let providers: Vec<Bank> = reqwest::get(control.join("api/providers")?)
             .await
             .and_then(reqwest::Response::error_for_status)
             .map_err(|e| format!("no sandbox answers at {control}: {e}; start one with `tulbur sandbox`"))?
             .json()
             .await?;
-        let bank = providers
-            .into_iter()
-            .find(|provider| provider.id == ACCOUNT)
-            .ok_or_else(|| format!("the sandbox at {control} has no {ACCOUNT}"))?;
-        Ok(Self {
-            control: control.clone(),
-            base_url: bank.base_url,
-            credentials: bank.credentials,
-            own: None,
-        })
+        Ok(Self { control: control.clone(), providers, own: None })
     }
 
-    /// Tells the bank where to send its notifications, as a merchant does once in a contract.
-    pub(crate) async fn notify_to(&self, address: Url) -> Result<()> {
+    /// One provider's side.
+    pub(crate) fn of(&self, provider: &str) -> Result<&Bank> {
+        let found = self.providers.iter().find(|bank| bank.id == provider);
+        found.ok_or_else(|| format!("the sandbox at {} has no {provider}", self.control).into())
+    }
+
+    /// Tells a provider where to send its notifications, as a merchant does once in a contract.
+    pub(crate) async fn notify_to(&self, provider: &str, address: Url) -> Result<()> {
         if let Some(sandbox) = &self.own {
-            return Ok(sandbox.provider(ACCOUNT)?.set_push_address(Some(address.as_str()))?);
+            return Ok(sandbox.provider(provider)?.set_push_address(Some(address.as_str()))?);
         }
         reqwest::Client::new()
-            .put(self.control.join(&format!("api/{ACCOUNT}/push-address"))?)
+            .put(self.control.join(&format!("api/{provider}/push-address"))?)
             .json(&serde_json::json!({ "address": address }))
             .send()
             .await?
@@ -78,18 +78,20 @@ impl Bank {
         &self.control
     }
 
+    pub(crate) async fn shutdown(self) {
+        if let Some(sandbox) = self.own {
+            sandbox.shutdown().await;
+        }
+    }
+}
+
+impl Bank {
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url
     }
 
     pub(crate) fn credential(&self, name: &str) -> Result<&str> {
         let credential = self.credentials.get(name).map(String::as_str);
-        credential.ok_or_else(|| format!("the sandbox gives no credential `{name}`").into())
-    }
-
-    pub(crate) async fn shutdown(self) {
-        if let Some(sandbox) = self.own {
-            sandbox.shutdown().await;
-        }
+        credential.ok_or_else(|| format!("the sandbox's {} gives no credential `{name}`", self.id).into())
     }
 }

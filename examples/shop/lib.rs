@@ -1,19 +1,23 @@
-//! The shop: sells two things through Golomt E-Commerce, against the sandbox, with an SQLite file.
+//! The shop: sells in Mongolia through Golomt Bank and in Vietnam through Galaxy Pay, against the sandbox, with an
+//! SQLite file, or with PostgreSQL and several of it at once.
 //!
 //! * `bank.rs` starts the sandbox, or reaches one that runs elsewhere.
 //! * `goods.rs` is the shop's own data: what it sells, its orders, and shipping, exactly once.
-//! * `pages.rs` is what a customer sees.
+//! * `ways.rs` is how a customer pays: which account is asked for what.
+//! * `pages.rs` is what a customer sees; `counter.rs` what the shop does with an order that exists: refund, capture, void.
 //! * `on_axum.rs` and `on_actix.rs` put the pages and Tulbur's routes on a web framework: two shops, and one is enough.
 //! * `stop.rs` lets a test end the process at a named point.
 //!
-//! What it shows of Tulbur is all in [`open`]: a provider's account, a store, a handler, the web adapter.
+//! What it shows of Tulbur is all in [`open`]: the providers' accounts, a store, a handler, the web adapter.
 
 mod bank;
+mod counter;
 mod goods;
 mod on_actix;
 mod on_axum;
 mod pages;
 mod stop;
+mod ways;
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -25,10 +29,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use tulbur::core::{AccountConfig, AccountName, Clock, Poll, ProviderId, Registry, SecretString, Url};
-use tulbur::payments::{Payments, Schedule, SealingKeys, SqliteStore};
+use tulbur::payments::{Payments, PostgresStore, Schedule, SealingKeys, SqliteStore, Store};
 use tulbur::web::{Web, WebSettings};
 
-use bank::Bank;
+use bank::Banks;
 use goods::Goods;
 use pages::Shop;
 use stop::{Stop, StopAtSent};
@@ -38,8 +42,10 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 /// Resolves when the process is asked to stop.
 type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// The account that the shop sells through.
-const ACCOUNT: &str = "golomt-ecommerce";
+/// The accounts that the shop sells through; each is called as its provider.
+const GOLOMT_ECOMMERCE: &str = "golomt-ecommerce";
+const GOLOMT_INSTORE: &str = "golomt-instore";
+const GALAXY_PAY: &str = "galaxy-pay";
 
 /// A small shop that takes payments.
 #[derive(Debug, Parser)]
@@ -51,10 +57,13 @@ struct Options {
     /// Folder of its database, its key and the sandbox's state
     #[arg(long, default_value = ".shop")]
     data: PathBuf,
+    /// Database, as `postgres://…` for several shops at once; by default an SQLite file in the folder
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// Control address of a sandbox that runs already, instead of one in this process
     #[arg(long, value_name = "URL")]
     sandbox: Option<Url>,
-    /// Control port of the sandbox in this process; its bank takes the port after it
+    /// Control port of the sandbox in this process; its providers take the ports after it
     #[arg(long, default_value_t = 4000)]
     sandbox_port: u16,
     /// Ask the bank every second, and take what a dead process left over soon: for tests against the sandbox
@@ -63,6 +72,13 @@ struct Options {
     /// Stand still at a named point of a payment's way, to be killed there: for tests
     #[arg(long, hide = true, value_name = "POINT")]
     stop_at: Option<String>,
+}
+
+impl Options {
+    fn database(&self) -> String {
+        let file = || format!("sqlite:{}", self.data.join("shop.db").display());
+        self.database.clone().unwrap_or_else(file)
+    }
 }
 
 /// Runs the shop on axum with these arguments, until Ctrl-C.
@@ -130,14 +146,17 @@ where
     let home = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
 
     let bank = match &options.sandbox {
-        Some(control) => Bank::attach(control).await?,
-        None => Bank::start(options.sandbox_port, &options.data.join("sandbox.json")).await?,
+        Some(control) => Banks::attach(control).await?,
+        None => Banks::start(options.sandbox_port, &options.data.join("sandbox.json")).await?,
     };
-    bank.notify_to(home.join("tulbur/notify/golomt-ecommerce")?).await?;
+    // Galaxy Pay is told with each request.
+    for account in [GOLOMT_ECOMMERCE, GOLOMT_INSTORE] {
+        bank.notify_to(account, home.join(&format!("tulbur/notify/{account}"))?).await?;
+    }
 
-    let goods = Goods::open(&options.data.join("shop.db")).await?;
+    let goods = Goods::open(&options.database()).await?;
     let payments = open(options, &home, &bank, &goods).await?;
-    let web = Web::new(payments.clone(), WebSettings::default().shop("Хоёр зүйл"));
+    let web = Web::new(payments.clone(), WebSettings::default().shop("Гурван зүйл"));
     let shop = Shop { payments: payments.clone(), goods };
 
     let asked_to_stop = stop_signal()?;
@@ -153,30 +172,57 @@ where
 }
 
 /// Everything that an application does to take payments.
-async fn open(options: &Options, home: &Url, bank: &Bank, goods: &Goods) -> Result<Payments> {
+async fn open(options: &Options, home: &Url, bank: &Banks, goods: &Goods) -> Result<Payments> {
     let stop = Stop::at(options.stop_at.as_deref())?;
     let mut env = tulbur::reqwest::standard_env()?;
     env.transport = Arc::new(StopAtSent::new(env.transport, stop.clone()));
 
-    // In production the settings come from TOML or the environment: `tulbur::core::accounts_from`.
-    let account = AccountConfig::new(AccountName::parse(ACCOUNT)?, ProviderId::parse(ACCOUNT)?)
-        .with("base_url", bank.base_url())
-        .with("token", bank.credential("token")?)
-        .with("secret", bank.credential("secret")?);
-    let provider = Registry::linked()?.build(&account, &env)?;
-
-    let store = SqliteStore::open(options.data.join("shop.db")).await?;
+    let store = open_store(&options.database()).await?;
     let key = sealing_key(&options.data.join("sealing.key"))?;
     let keys = SealingKeys::new([("1", &key)])?;
     let clock: Arc<dyn Clock> = env.clock.clone();
-    let mut builder = Payments::builder(Arc::new(store), clock, keys, home.join("tulbur/")?)
-        .account(provider)
+    let mut builder = Payments::builder(store, clock, keys, home.join("tulbur/")?)
         .handler("shipping", Arc::new(goods.clone()))
         .probe(Arc::new(stop));
+    for account in accounts(bank)? {
+        builder = builder.account(Registry::linked()?.build(&account, &env)?);
+    }
     if options.hasty {
         builder = builder.schedule(hasty());
     }
     Ok(builder.build().await?)
+}
+
+async fn open_store(address: &str) -> Result<Arc<dyn Store>> {
+    if address.starts_with("postgres") {
+        return Ok(Arc::new(PostgresStore::open(address).await?));
+    }
+    Ok(Arc::new(SqliteStore::open(address.trim_start_matches("sqlite:")).await?))
+}
+
+/// The accounts' settings. In production they come from TOML or the environment: `tulbur::core::accounts_from`.
+fn accounts(banks: &Banks) -> Result<Vec<AccountConfig>> {
+    let account = |name: &str| -> Result<AccountConfig> {
+        let account = AccountConfig::new(AccountName::parse(name)?, ProviderId::parse(name)?);
+        Ok(account.with("base_url", banks.of(name)?.base_url()))
+    };
+    let (ecommerce, instore) = (banks.of(GOLOMT_ECOMMERCE)?, banks.of(GOLOMT_INSTORE)?);
+    let galaxy = banks.of(GALAXY_PAY)?;
+    let script = Url::parse(galaxy.base_url())?.join("checkout/vietjet/script-modal.js")?;
+    Ok(vec![
+        account(GOLOMT_ECOMMERCE)?
+            .with("token", ecommerce.credential("token")?)
+            .with("secret", ecommerce.credential("secret")?),
+        account(GOLOMT_INSTORE)?
+            .with("terminal", instore.credential("terminal")?)
+            .with("secret", instore.credential("secret")?),
+        account(GALAXY_PAY)?
+            .with("api_key", galaxy.credential("api_key")?)
+            .with("salt", galaxy.credential("salt")?)
+            .with("checkout_script", script.as_str())
+            // The operations whose fields nobody has documented: capture, void. The sandbox has them so.
+            .with("accept", "inferred"),
+    ])
 }
 
 /// Waiting times for tests, which have no ten minutes.
@@ -184,6 +230,8 @@ fn hasty() -> Schedule {
     let mut schedule = Schedule::default();
     schedule.operation_lease = Duration::from_millis(1500);
     schedule.work_lease = Duration::from_millis(1500);
+    schedule.unresolved_after = Duration::from_secs(5);
+    schedule.margin = Duration::from_secs(2);
     schedule.longest_wait = Duration::from_secs(2);
     schedule.late_questions = [1, 5, 15, 60].map(Duration::from_secs);
     schedule.pace = Some(Poll { first: Duration::from_millis(300), every: Duration::from_millis(300) });
@@ -212,10 +260,12 @@ fn sealing_key(path: &Path) -> Result<SecretString> {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what a person at the command line looks for")]
-fn announce(home: &Url, bank: &Bank) {
+fn announce(home: &Url, bank: &Banks) {
     println!("The shop:        {home}");
     println!("The sandbox:     {}", bank.control_url());
-    println!("Test cards stand on the bank's page. Ctrl-C stops; what was opened goes on at the next start.");
+    println!(
+        "Test cards and the customer's phone are on the providers' pages. Ctrl-C stops; what was opened goes on at the next start."
+    );
 }
 
 /// Resolves when the process is asked to stop. It listens from the moment this returns.

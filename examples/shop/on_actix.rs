@@ -12,6 +12,7 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, Responder, ResponseE
 use tulbur::core::Language;
 use tulbur::web::Web;
 
+use crate::counter::Counter;
 use crate::pages::{self, Answer, Buy, Failure, PayAgain, Shop, Told};
 use crate::{Result, Stopping};
 
@@ -31,7 +32,10 @@ pub(crate) async fn serve(listener: TcpListener, shop: Shop, pages: Web, stoppin
                     .service(web::resource("/orders").get(orders))
                     .service(web::resource("/orders/{order}").get(order))
                     .service(web::resource("/orders/{order}/pay").post(pay_again))
+                    .service(web::resource("/orders/{order}/counter").post(counter))
                     .service(web::resource("/api/orders/{order}").get(order_json))
+                    .service(web::resource("/api/attention").get(attention_json))
+                    .service(web::resource("/api/cards").get(cards_json))
                     .service(web::resource("/language/{language}").post(set_language)),
             )
     };
@@ -87,6 +91,18 @@ async fn pay_again(
     form: Form<PayAgain>,
 ) -> Told {
     shop.pay_again(order.into_inner(), form.into_inner(), language(&request)).await
+}
+
+async fn counter(shop: Data<Shop>, order: Path<String>, form: Form<Counter>) -> Told {
+    shop.counter(order.into_inner(), form.into_inner()).await
+}
+
+async fn cards_json(shop: Data<Shop>) -> Told {
+    shop.cards_json().await
+}
+
+async fn attention_json(shop: Data<Shop>) -> Told {
+    shop.attention_json().await
 }
 
 async fn order_json(shop: Data<Shop>, order: Path<String>) -> Told {

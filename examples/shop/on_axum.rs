@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tulbur::web::Web;
 
+use crate::counter::Counter;
 use crate::pages::{self, Answer, Buy, Failure, PayAgain, Shop, Told};
 use crate::{Result, Stopping};
 
@@ -36,7 +37,10 @@ fn router(shop: Shop) -> Router {
         .route("/orders", get(orders))
         .route("/orders/{order}", get(order))
         .route("/orders/{order}/pay", post(pay_again))
+        .route("/orders/{order}/counter", post(counter))
         .route("/api/orders/{order}", get(order_json))
+        .route("/api/attention", get(attention_json))
+        .route("/api/cards", get(cards_json))
         .route("/language/{language}", post(set_language))
         .layer(middleware::from_fn(own_pages_only))
         .with_state(shop)
@@ -80,6 +84,18 @@ async fn pay_again(
     Form(form): Form<PayAgain>,
 ) -> Told {
     shop.pay_again(order, form, pages::language(text(&headers, "cookie"))).await
+}
+
+async fn counter(State(shop): State<Shop>, Path(order): Path<String>, Form(form): Form<Counter>) -> Told {
+    shop.counter(order, form).await
+}
+
+async fn cards_json(State(shop): State<Shop>) -> Told {
+    shop.cards_json().await
+}
+
+async fn attention_json(State(shop): State<Shop>) -> Told {
+    shop.attention_json().await
 }
 
 async fn order_json(State(shop): State<Shop>, Path(order): Path<String>) -> Told {

@@ -5,16 +5,17 @@ use std::fmt;
 use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
-use tulbur::core::{AccountName, CallbackUrl, Language, NextAction, Options, OrderRef, PageKind};
-use tulbur::golomt_ecommerce::{GolomtEcommerceOptions, Page};
+use tulbur::core::{AccountName, CallbackUrl, Language, NextAction, OrderRef, PageKind};
 use tulbur::payments::{
-    AttentionItem, CardId, ChargeCard, CustomerRef, EventKind, History, OpenCardSetup, OpenPayment, Order,
-    PaymentId, PaymentRecord, Payments, Status,
+    AttentionItem, CardId, ChargeCard, CustomerRef, EventKind, History, OpenCardSetup, Order, PaymentId,
+    PaymentRecord, Payments, Status,
 };
 use tulbur::web::format_amount;
 
+use crate::counter::{Done, done};
 use crate::goods::{Goods, PRODUCTS, Product, ShopOrder};
-use crate::{ACCOUNT, Result};
+use crate::ways::{Country, WayToPay, spoken_by, ways};
+use crate::{GOLOMT_ECOMMERCE, Result};
 
 /// The only customer; a real shop has a login.
 const CUSTOMER: &str = "customer-1";
@@ -61,7 +62,7 @@ impl Answer {
         }
     }
 
-    fn see_other(address: &str) -> Self {
+    pub(crate) fn see_other(address: &str) -> Self {
         Self { status: 303, headers: vec![("location", address.to_owned())], body: String::new() }
     }
 }
@@ -83,7 +84,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    fn missing() -> Self {
+    pub(crate) fn missing() -> Self {
         Self(404, "there is no such order".into())
     }
 
@@ -109,11 +110,16 @@ struct Goodie {
     price: String,
     /// The order that this form opens: sent twice, it is still one order.
     order: String,
+    ways: &'static [WayToPay],
+    /// The cards that can pay it.
+    cards: Vec<CardView>,
 }
 
+#[derive(Clone)]
 struct CardView {
     id: String,
     number: String,
+    account: String,
 }
 
 #[derive(Template)]
@@ -147,6 +153,11 @@ struct Attempt {
     operation: &'static str,
     text: String,
     checkout: Option<String>,
+    /// What the shop did with it.
+    done: Vec<Done>,
+    held: bool,
+    /// Whether something of it can be given back.
+    refundable: bool,
 }
 
 #[derive(Template)]
@@ -157,9 +168,18 @@ struct OrderPage {
     status: &'static str,
     paid: bool,
     attempts: Vec<Attempt>,
+    ways: &'static [WayToPay],
     cards: Vec<CardView>,
     history: History,
+    /// A form of this page that is sent twice does its work once.
+    form_key: String,
     language: &'static str,
+}
+
+fn random_hex() -> Result<String> {
+    let mut bytes = [0_u8; 6];
+    getrandom::fill(&mut bytes)?;
+    Ok(hex::encode(bytes))
 }
 
 fn customer() -> Result<CustomerRef> {
@@ -180,12 +200,14 @@ pub(crate) struct Buy {
     product: String,
     way: String,
     card: Option<String>,
+    phone: Option<String>,
 }
 
 #[derive(Deserialize)]
 pub(crate) struct PayAgain {
     way: String,
     card: Option<String>,
+    phone: Option<String>,
 }
 
 fn status_of(order: Option<&Order>) -> &'static str {
@@ -207,22 +229,32 @@ pub(crate) struct Shop {
 impl Shop {
     async fn cards(&self) -> Result<Vec<CardView>> {
         let cards = self.payments.cards(&customer()?).await?;
-        let number =
-            |card: &tulbur::payments::Card| card.info.masked_number.clone().unwrap_or_else(|| "card".into());
-        Ok(cards.iter().map(|card| CardView { id: card.id.to_string(), number: number(card) }).collect())
+        let view = |card: &tulbur::payments::Card| CardView {
+            id: card.id.to_string(),
+            number: card.info.masked_number.clone().unwrap_or_else(|| "card".into()),
+            account: card.account.to_string(),
+        };
+        Ok(cards.iter().map(view).collect())
+    }
+
+    /// The cards that can pay what is sold there.
+    async fn cards_for(&self, country: Country) -> Result<Vec<CardView>> {
+        let mut cards = self.cards().await?;
+        cards.retain(|card| ways(country).iter().any(|way| way.account == card.account));
+        Ok(cards)
     }
 
     pub(crate) async fn index(&self, language: Language) -> Told {
         let mut goods = Vec::new();
         for product in &PRODUCTS {
-            let mut bytes = [0_u8; 6];
-            getrandom::fill(&mut bytes).map_err(|e| e.to_string())?;
             goods.push(Goodie {
                 id: product.id,
                 name: product.name,
                 text: product.text,
                 price: format_amount(product.price(), language),
-                order: format!("order-{}", hex::encode(bytes)),
+                order: format!("order-{}", random_hex()?),
+                ways: ways(product.country),
+                cards: self.cards_for(product.country).await?,
             });
         }
         let page = IndexPage { goods, cards: self.cards().await?, language: language.code() };
@@ -232,9 +264,14 @@ impl Shop {
     pub(crate) async fn buy(&self, form: Buy, language: Language) -> Told {
         let order = OrderRef::parse(form.order)?;
         let product = Product::find(&form.product).ok_or("there is no such product")?;
+        let how = PayAgain { way: form.way, card: form.card, phone: form.phone };
+        // A wrong word must not leave an order behind.
+        if how.way != "saved" {
+            WayToPay::find(product.country, &how.way)?;
+        }
         self.goods.add(&order, product).await?;
         let found = self.goods.find(&order).await?.ok_or("there is no such order")?;
-        self.pay(&found, &form.way, form.card, language).await
+        self.pay(&found, how, language).await
     }
 
     /// Another try for an order: the payment that is still open is given up first, and watched.
@@ -244,49 +281,53 @@ impl Shop {
         if let Some(live) = self.payments.order(&order).await?.as_ref().and_then(Order::live) {
             self.payments.cancel(&live.id).await?;
         }
-        self.pay(&found, &form.way, form.card, language).await
+        self.pay(&found, form, language).await
     }
 
-    async fn pay(&self, order: &ShopOrder, way: &str, card: Option<String>, language: Language) -> Told {
+    async fn pay(&self, order: &ShopOrder, how: PayAgain, language: Language) -> Told {
         let home = self.payments.public_url().join("/")?;
         let order_page = home.join(&format!("orders/{}", order.order))?;
         let back = CallbackUrl::parse(order_page.clone())?;
-        let price = order.product.price();
-        if way == "saved" {
-            let card = CardId::from_text(card.ok_or("choose a card")?);
-            let charge = ChargeCard::new(order.order.clone(), customer()?, card, price, order.product.name)
-                .language(language)
-                .continue_to(back);
+        if how.way == "saved" {
+            let card = how.card.ok_or("choose a card")?;
+            let cards = self.cards_for(order.product.country).await?;
+            let own = cards.into_iter().find(|own| own.id == card).ok_or("there is no such card")?;
+            let charge = ChargeCard::new(
+                order.order.clone(),
+                customer()?,
+                CardId::from_text(card),
+                order.product.price(),
+                order.product.name,
+            )
+            .language(spoken_by(&own.account, language))
+            .continue_to(back);
             let payment = self.payments.charge(charge).await?;
-            return Ok(Answer::see_other(self.payments.result_url(&payment)?.as_str()));
+            // The card's bank may want to see the customer.
+            let page = if payment.next.is_empty() {
+                self.payments.result_url(&payment)?.to_string()
+            } else {
+                self.first_page(&payment, Some(PageKind::Challenge))?
+            };
+            return Ok(Answer::see_other(&page));
         }
-        let (page, kind) = match way {
-            "card" | "card-saving" => (Page::Card, PageKind::Card),
-            "socialpay" => (Page::SocialPay, PageKind::SocialPay),
-            _ => return Err("the ways to pay are card, card-saving, socialpay and saved".into()),
-        };
-        let mut options = GolomtEcommerceOptions::default();
-        options.page = Some(page);
-        let account = AccountName::parse(ACCOUNT)?;
-        let mut request = OpenPayment::new(order.order.clone(), account, price, order.product.name)
-            .language(language)
-            .continue_to(back)
-            .options(Options::new(&options)?);
-        if way == "card-saving" {
+        let way = WayToPay::find(order.product.country, &how.way)?;
+        let mut request = way.request(order, language, how.phone)?.continue_to(back);
+        if way.saves {
             request = request.save_card_for(customer()?);
         }
         let payment = self.payments.open(request).await?;
-        Ok(Answer::see_other(&self.first_page(&payment, kind)?))
+        Ok(Answer::see_other(&self.first_page(&payment, way.page)?))
     }
 
-    /// The bank's page of this kind, in the payer's language; our own checkout page if there is none.
-    fn first_page(&self, payment: &PaymentRecord, kind: PageKind) -> Result<String> {
+    /// The provider's page of this kind, in the payer's language, or whichever it has; our own checkout page if there
+    /// is none, or none is wanted.
+    fn first_page(&self, payment: &PaymentRecord, kind: Option<PageKind>) -> Result<String> {
         let pages = payment.next.iter().filter_map(|next| match next {
-            NextAction::Redirect(redirect) if redirect.page == kind => Some(redirect),
+            NextAction::Redirect(redirect) => Some(redirect),
             _ => None,
         });
-        let mut pages = pages.collect::<Vec<_>>();
-        pages.sort_by_key(|page| page.language != Some(payment.language));
+        let mut pages = pages.filter(|_| kind.is_some()).collect::<Vec<_>>();
+        pages.sort_by_key(|page| (Some(page.page) != kind, page.language != Some(payment.language)));
         match pages.first() {
             Some(page) => Ok(page.url.to_string()),
             None => Ok(self.payments.checkout_url(payment)?.to_string()),
@@ -295,11 +336,11 @@ impl Shop {
 
     pub(crate) async fn save_card(&self, language: Language) -> Told {
         let back = CallbackUrl::parse(self.payments.public_url().join("/")?)?;
-        let setup = OpenCardSetup::new(customer()?, AccountName::parse(ACCOUNT)?)
-            .language(language)
+        let setup = OpenCardSetup::new(customer()?, AccountName::parse(GOLOMT_ECOMMERCE)?)
+            .language(spoken_by(GOLOMT_ECOMMERCE, language))
             .continue_to(back);
         let setup = self.payments.save_card(setup).await?;
-        Ok(Answer::see_other(&self.first_page(&setup, PageKind::SaveCard)?))
+        Ok(Answer::see_other(&self.first_page(&setup, Some(PageKind::SaveCard))?))
     }
 
     pub(crate) async fn orders(&self, language: Language) -> Told {
@@ -325,7 +366,13 @@ impl Shop {
         let mut attempts = Vec::new();
         for payment in stored.iter().flat_map(|order| &order.payments) {
             let open = payment.is_live().then(|| self.payments.checkout_url(payment)).transpose()?;
+            let left = payment
+                .taken()
+                .map_or(0, |taken| taken.minor() - payment.refunded.map_or(0, |given| given.minor()));
             attempts.push(Attempt {
+                done: done(&self.payments.operations(&payment.id).await?),
+                held: payment.status == Status::Authorized,
+                refundable: left > 0 && self.payments.info(&payment.account)?.refunds.is_some(),
                 id: payment.id.to_string(),
                 reference: payment.reference.merchant_ref.to_string(),
                 status: payment.status,
@@ -334,17 +381,39 @@ impl Shop {
                 checkout: open.map(|url| url.to_string()),
             });
         }
+        let country = shop_order.product.country;
         let page = OrderPage {
             price: format_amount(shop_order.product.price(), language),
+            ways: ways(country),
             shop_order,
             status: status_of(stored.as_ref()),
             paid: stored.as_ref().is_some_and(Order::is_paid),
             attempts,
-            cards: self.cards().await?,
+            cards: self.cards_for(country).await?,
             history: self.payments.history(&order).await?,
+            form_key: format!("counter-{}", random_hex()?),
             language: language.code(),
         };
         Ok(Answer::page(200, &page))
+    }
+
+    /// The saved cards, for programs.
+    pub(crate) async fn cards_json(&self) -> Told {
+        let cards = self.cards().await?;
+        let cards: Vec<_> =
+            cards.iter().map(|card| json!({ "id": card.id, "account": card.account })).collect();
+        Ok(Answer::new(200, "application/json", json!(cards).to_string()))
+    }
+
+    /// What waits for a person, for programs.
+    pub(crate) async fn attention_json(&self) -> Told {
+        let items: Vec<_> = self.payments.attention().await?.iter().map(|item| {
+            json!({
+                "kind": item.kind, "order": item.order, "payment": item.payment.as_ref().map(PaymentId::as_str),
+                "detail": item.detail,
+            })
+        }).collect();
+        Ok(Answer::new(200, "application/json", json!(items).to_string()))
     }
 
     /// The same for programs: what tests compare with what the bank took.
@@ -355,19 +424,26 @@ impl Shop {
         let events = self.payments.events(&order).await?;
         let paid = events.iter().filter(|event| matches!(event.kind, EventKind::Paid { .. })).count();
         let again = events.iter().filter(|event| matches!(event.kind, EventKind::PaidAgain { .. })).count();
-        let payments: Vec<_> = stored
-            .iter()
-            .flat_map(|order| &order.payments)
-            .map(|payment| {
+        let mut payments = Vec::new();
+        for payment in stored.iter().flat_map(|order| &order.payments) {
+            let operations: Vec<_> = self.payments.operations(&payment.id).await?.iter().map(|operation| {
                 json!({
-                    "id": PaymentId::as_str(&payment.id),
-                    "reference": payment.reference.merchant_ref,
-                    "status": payment.status,
-                    "operation": payment.operation,
-                    "watched": payment.ask_at.is_some(),
+                    "reference": operation.operation_ref, "kind": operation.kind, "state": operation.state,
+                    "amount": operation.amount.map(|amount| amount.to_string()),
                 })
-            })
-            .collect();
+            }).collect();
+            payments.push(json!({
+                "id": PaymentId::as_str(&payment.id),
+                "account": payment.account,
+                "reference": payment.reference.merchant_ref,
+                "provider_reference": payment.reference.provider_ref,
+                "status": payment.status,
+                "operation": payment.operation,
+                "watched": payment.ask_at.is_some(),
+                "refunded": payment.refunded.map(|amount| amount.to_string()),
+                "operations": operations,
+            }));
+        }
         let body = json!({
             "order": order, "status": status_of(stored.as_ref()), "shipped": own.shipped,
             "paid_events": paid, "paid_again_events": again, "payments": payments,

@@ -26,6 +26,49 @@ pub fn shop_program(axum: &'static str, actix: &'static str) -> &'static str {
     }
 }
 
+/// A number from the environment.
+///
+/// # Panics
+/// When it is no number.
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name)
+        .ok()
+        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+}
+
+/// A small generator whose runs can be repeated: `SplitMix64`.
+#[derive(Debug, Clone)]
+pub struct Chance(u64);
+
+impl Chance {
+    /// The same seed makes the same choices.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below the bound.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    /// One of them.
+    pub fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[usize::try_from(self.below(of.len() as u64)).unwrap_or(0)]
+    }
+
+    /// In another order.
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
+        for last in (1..all.len()).rev() {
+            let other = usize::try_from(self.below(last as u64 + 1)).unwrap_or(0);
+            all.swap(last, other);
+        }
+    }
+}
+
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
@@ -116,42 +159,97 @@ impl Sandbox {
         }
     }
 
-    /// All payments in the bank's books.
-    pub async fn payments(&self) -> Vec<Value> {
-        let answer = self.http.get(format!("{}/api/{PROVIDER}/payments", self.control)).send().await;
-        answer.expect("the sandbox answers").json().await.expect("its payments are a list")
+    /// The providers that it plays, as it describes them.
+    pub async fn providers(&self) -> Vec<Value> {
+        let answer = self.http.get(format!("{}/api/providers", self.control)).send().await;
+        answer.expect("the sandbox answers").json().await.expect("they are a list")
     }
 
-    /// How often the payment of this reference was debited.
+    /// One provider's books.
+    pub fn books(&self, provider: &str) -> Books {
+        Books { address: format!("{}/api/{provider}", self.control), http: self.http.clone() }
+    }
+
+    /// All payments in the card bank's books.
+    pub async fn payments(&self) -> Vec<Value> {
+        self.books(PROVIDER).payments().await
+    }
+
+    /// How often the card payment of this reference was debited.
     pub async fn debits(&self, reference: &str) -> u64 {
         let payments = self.payments().await;
         let found = payments.iter().find(|payment| payment["reference"] == reference);
         found.and_then(|payment| payment["debits"].as_u64()).unwrap_or(0)
     }
 
-    /// Does something to a payment, such as `pay`. `false` if the bank does not know it or it is over.
+    /// [`Books::act`] at the card bank.
     pub async fn act(&self, reference: &str, action: &str, details: &Value) -> bool {
-        let url = format!("{}/api/{PROVIDER}/payments/{reference}/{action}", self.control);
-        let answer = self.http.post(url).json(details).send().await.expect("the sandbox answers");
-        answer.status().is_success()
+        self.books(PROVIDER).act(reference, action, details).await
     }
 
-    /// Orders a fault, as the control API takes it.
+    /// [`Books::fault`] at the card bank.
     pub async fn fault(&self, fault: &Value) {
-        let url = format!("{}/api/{PROVIDER}/faults", self.control);
-        let answer = self.http.post(url).json(fault).send().await.expect("the sandbox answers");
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+        self.books(PROVIDER).fault(fault).await;
     }
 
-    /// `GET` of the control API.
+    /// [`Books::get`] at the card bank.
     pub async fn get(&self, path: &str) -> Value {
-        let answer = self.http.get(format!("{}/api/{PROVIDER}/{path}", self.control)).send().await;
-        answer.expect("the sandbox answers").json().await.expect("it is JSON")
+        self.books(PROVIDER).get(path).await
     }
 
     /// Ends it.
     pub async fn kill(self) {
         self.process.kill().await;
+    }
+}
+
+/// The control API of one provider in the sandbox.
+#[derive(Debug, Clone)]
+pub struct Books {
+    address: String,
+    http: reqwest::Client,
+}
+
+impl Books {
+    /// All payments.
+    pub async fn payments(&self) -> Vec<Value> {
+        let answer = self.http.get(format!("{}/payments", self.address)).send().await;
+        answer.expect("the sandbox answers").json().await.expect("its payments are a list")
+    }
+
+    /// One payment; null if the provider knows none.
+    pub async fn payment(&self, reference: &str) -> Value {
+        let answer = self.http.get(format!("{}/payments/{reference}", self.address)).send().await;
+        let answer = answer.expect("the sandbox answers");
+        if answer.status().is_success() { answer.json().await.expect("it is JSON") } else { Value::Null }
+    }
+
+    /// Does something to a payment, such as `pay`. `false` if the provider does not know it or it is over.
+    pub async fn act(&self, reference: &str, action: &str, details: &Value) -> bool {
+        let url = format!("{}/payments/{reference}/{action}", self.address);
+        let answer = self.http.post(url).json(details).send().await.expect("the sandbox answers");
+        answer.status().is_success()
+    }
+
+    /// Orders a fault, as the control API takes it; its number.
+    pub async fn fault(&self, fault: &Value) -> u64 {
+        let answer = self.http.post(format!("{}/faults", self.address)).json(fault).send().await;
+        let answer = answer.expect("the sandbox answers");
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+        let fault: Value = answer.json().await.expect("it is JSON");
+        fault["id"].as_u64().expect("a fault has a number")
+    }
+
+    /// Takes all waiting faults away.
+    pub async fn calm(&self) {
+        let answer = self.http.delete(format!("{}/faults", self.address)).send().await;
+        assert!(answer.expect("the sandbox answers").status().is_success());
+    }
+
+    /// `GET` of the control API.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.http.get(format!("{}/{path}", self.address)).send().await;
+        answer.expect("the sandbox answers").json().await.expect("it is JSON")
     }
 }
 
@@ -164,6 +262,7 @@ pub struct Shop {
     port: u16,
     control: String,
     level: String,
+    database: Option<String>,
     process: Option<Process>,
     http: reqwest::Client,
 }
@@ -182,6 +281,7 @@ impl Shop {
             port: free_port(),
             control: sandbox.control.clone(),
             level: "warn".to_owned(),
+            database: None,
             process: None,
             http,
         }
@@ -191,6 +291,13 @@ impl Shop {
     #[must_use]
     pub fn logging(mut self, level: &str) -> Self {
         level.clone_into(&mut self.level);
+        self
+    }
+
+    /// With a database that it shares with others.
+    #[must_use]
+    pub fn database(mut self, address: &str) -> Self {
+        self.database = Some(address.to_owned());
         self
     }
 
@@ -210,6 +317,9 @@ impl Shop {
             "--sandbox".to_owned(),
             self.control.clone(),
         ]);
+        if let Some(database) = &self.database {
+            arguments.extend(["--database".to_owned(), database.clone()]);
+        }
         if let Some(point) = stop_at {
             arguments.extend(["--stop-at".to_owned(), point.to_owned()]);
         }
@@ -265,6 +375,11 @@ impl Shop {
         }
     }
 
+    /// A caller of the shop that does not keep it from being killed.
+    pub fn caller(&self) -> Caller {
+        Caller { home: self.url(), http: self.http.clone() }
+    }
+
     /// A page as text.
     pub async fn page(&self, path: &str) -> String {
         let answer = self.http.get(format!("{}{path}", self.url())).send().await.expect("the shop answers");
@@ -281,6 +396,12 @@ impl Shop {
         answer.json().await.expect("an order is JSON")
     }
 
+    /// What the shop lists for a person.
+    pub async fn attention(&self) -> Vec<Value> {
+        let items = self.caller().json("api/attention").await.expect("the shop answers");
+        items.as_array().cloned().unwrap_or_default()
+    }
+
     /// The references of an order's payments.
     pub async fn references(&self, order: &str) -> Vec<String> {
         let order = self.order(order).await;
@@ -293,6 +414,32 @@ impl Shop {
         let page = self.page("").await;
         let (_, rest) = page.split_once("<option value=\"")?;
         rest.split_once('"').map(|(card, _)| card.to_owned())
+    }
+}
+
+/// Calls a shop that may die over it.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    home: String,
+    http: reqwest::Client,
+}
+
+impl Caller {
+    /// Posts a form; the status and where it redirects to, or what it says. None if the shop died over it.
+    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Option<(u16, String)> {
+        let answer = self.http.post(format!("{}{path}", self.home)).form(form).send().await.ok()?;
+        let status = answer.status().as_u16();
+        let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Some((status, match location {
+            Some(location) => location,
+            None => answer.text().await.ok()?,
+        }))
+    }
+
+    /// `GET` of JSON. None if the shop died over it or did not answer with any.
+    pub async fn json(&self, path: &str) -> Option<Value> {
+        let answer = self.http.get(format!("{}{path}", self.home)).send().await.ok()?;
+        if answer.status().is_success() { answer.json().await.ok() } else { None }
     }
 }
 

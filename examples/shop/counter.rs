@@ -1,0 +1,79 @@
+//! What the shop does with an order that exists: gives money back, takes what is held, lets it go.
+
+use serde::Deserialize;
+use tulbur::core::{Money, OperationState, OrderRef};
+use tulbur::payments::{
+    CapturePayment, IdempotencyKey, OperationRecord, PaymentId, PaymentRecord, RefundPayment, VoidPayment,
+};
+
+use crate::Result;
+use crate::pages::{Answer, Failure, Shop, Told};
+
+/// A form of the order's page.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Counter {
+    payment: String,
+    /// `refund-half`, `refund-rest`, `capture` or `void`.
+    action: String,
+    /// Made with the page: a form that is sent twice does its work once.
+    key: Option<String>,
+}
+
+/// One line of the order's page.
+pub(crate) struct Done {
+    pub(crate) kind: &'static str,
+    pub(crate) amount: Option<Money>,
+    pub(crate) state: OperationState,
+    pub(crate) text: String,
+}
+
+pub(crate) fn done(operations: &[OperationRecord]) -> Vec<Done> {
+    let line = |operation: &OperationRecord| Done {
+        kind: operation.kind.as_str(),
+        amount: operation.amount,
+        state: operation.state,
+        text: operation.text.clone().unwrap_or_default(),
+    };
+    operations.iter().map(line).collect()
+}
+
+impl Shop {
+    pub(crate) async fn counter(&self, order: String, form: Counter) -> Told {
+        let order = OrderRef::parse(order)?;
+        let id = PaymentId::from_text(form.payment);
+        let payment = self.payments.payment(&id).await?;
+        if payment.order() != Some(&order) {
+            return Err(Failure::missing());
+        }
+        let key = form.key.filter(|key| !key.is_empty()).map(IdempotencyKey::parse).transpose()?;
+        self.act(&payment, &form.action, key).await?;
+        Ok(Answer::see_other(&format!("/orders/{order}")))
+    }
+
+    async fn act(&self, payment: &PaymentRecord, action: &str, key: Option<IdempotencyKey>) -> Result<()> {
+        let id = payment.id.clone();
+        match action {
+            "refund-half" | "refund-rest" => {
+                let mut refund = RefundPayment::new(id, "the customer brought it back");
+                refund.key = key;
+                if action == "refund-half" {
+                    let taken = payment.taken().ok_or("nothing was taken")?;
+                    refund = refund.amount(Money::from_minor(taken.minor() / 2, taken.currency()));
+                }
+                self.payments.refund(refund).await?;
+            }
+            "capture" => {
+                let mut capture = CapturePayment::new(id);
+                capture.key = key;
+                self.payments.capture(capture).await?;
+            }
+            "void" => {
+                let mut void = VoidPayment::new(id, "sold out");
+                void.key = key;
+                self.payments.void(void).await?;
+            }
+            _ => return Err("the actions are refund-half, refund-rest, capture and void".into()),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,26 @@
+//! Chaos: thousands of payments over all providers, with every fault of the sandbox striking, while the shop is killed
+//! with `kill -9` about every second. At the end the providers' books say what was paid.
+//!
+//! `TULBUR_CHAOS_PAYMENTS` says how many orders (the book has the long run), `TULBUR_CHAOS_SEED` repeats the choices.
+
+mod chaos {
+    pub(crate) mod accidents;
+    pub(crate) mod customers;
+    pub(crate) mod judge;
+    pub(crate) mod street;
+}
+
+use chaos::street::{Database, Street};
+
+/// One shop on an SQLite file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_shop_on_sqlite() {
+    Street::open(Database::Sqlite, 1).await.run().await;
+}
+
+/// Three shops on one PostgreSQL, whose server is restarted once, without mercy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_shops_on_one_postgres() {
+    let Some(database) = Database::postgres() else { return };
+    Street::open(database, 3).await.run().await;
+}

@@ -1,0 +1,188 @@
+//! The sandbox, the shops and their database, from the first order to the last question.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tulbur_tests::{Caller, Chance, Sandbox, Shop, number, shop_program};
+
+use super::accidents::{Accidents, Struck};
+use super::customers::Customer;
+use super::judge;
+
+/// The providers that the shop sells through.
+pub(crate) const PROVIDERS: [&str; 3] = ["golomt-ecommerce", "golomt-instore", "galaxy-pay"];
+
+/// Customers who are in the shop at once.
+const AT_ONCE: u64 = 12;
+
+pub(crate) enum Database {
+    Sqlite,
+}
+
+impl Database {
+    pub(crate) fn postgres() -> Option<Self> {
+        None
+    }
+}
+
+/// What everybody in the street sees.
+pub(crate) struct Street {
+    pub(crate) seed: u64,
+    pub(crate) orders: u64,
+    pub(crate) sandbox: Sandbox,
+    pub(crate) shops: Vec<Mutex<Shop>>,
+    pub(crate) callers: Vec<Caller>,
+    /// What the customers of the test could pay with.
+    pub(crate) cards: Vec<Saved>,
+    pub(crate) kills: AtomicU32,
+    pub(crate) server_restarts: AtomicU32,
+    next: AtomicU64,
+    database: Database,
+    _folder: tempfile::TempDir,
+}
+
+/// A card that was saved before the chaos began.
+pub(crate) struct Saved {
+    pub(crate) id: String,
+    pub(crate) product: &'static str,
+}
+
+impl Street {
+    pub(crate) async fn open(database: Database, shops: usize) -> Arc<Self> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (bank, home) = (folder.path().join("bank"), folder.path().join("shop"));
+        for made in [&bank, &home] {
+            std::fs::create_dir(made).expect("a folder can be made");
+        }
+        let sandbox = Sandbox::start(env!("CARGO_BIN_EXE_tulbur-process"), Path::new(&bank)).await;
+        let program =
+            shop_program(env!("CARGO_BIN_EXE_shop-process"), env!("CARGO_BIN_EXE_shop-actix-process"));
+        let mut all = Vec::new();
+        for _ in 0..shops {
+            // One folder: the shops share the key that seals what they store.
+            let mut shop = Shop::new(program, &home, &sandbox);
+            if let Some(address) = database.address() {
+                shop = shop.database(address);
+            }
+            shop.start(None).await;
+            all.push(shop);
+        }
+        let callers: Vec<Caller> = all.iter().map(Shop::caller).collect();
+        let mut street = Self {
+            seed: number("TULBUR_CHAOS_SEED", 20_261_121),
+            orders: number("TULBUR_CHAOS_PAYMENTS", 300),
+            sandbox,
+            shops: all.into_iter().map(Mutex::new).collect(),
+            callers,
+            cards: Vec::new(),
+            kills: AtomicU32::new(0),
+            server_restarts: AtomicU32::new(0),
+            next: AtomicU64::new(0),
+            database,
+            _folder: folder,
+        };
+        street.cards = super::customers::save_cards(&street).await;
+        Arc::new(street)
+    }
+
+    pub(crate) fn order_name(number: u64) -> String {
+        format!("order-{number}")
+    }
+
+    /// One of the shops, by chance; it may be dead.
+    pub(crate) fn caller(&self, chance: &mut Chance) -> &Caller {
+        chance.one(&self.callers)
+    }
+
+    /// Asks until a shop answers.
+    pub(crate) async fn json(&self, chance: &mut Chance, path: &str) -> Value {
+        let began = Instant::now();
+        loop {
+            if let Some(value) = self.caller(chance).json(path).await {
+                return value;
+            }
+            assert!(began.elapsed() < Duration::from_mins(2), "no shop answers {path}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    #[expect(clippy::print_stdout, reason = "what a run showed, and the seed that repeats its choices")]
+    pub(crate) async fn run(self: Arc<Self>) {
+        let began = Instant::now();
+        let accidents = Accidents::begin(&self).await;
+        let customers: Vec<_> = (0..AT_ONCE)
+            .map(|_| {
+                let street = Arc::clone(&self);
+                tokio::spawn(async move {
+                    loop {
+                        let number = street.next.fetch_add(1, Ordering::Relaxed);
+                        if number >= street.orders {
+                            return;
+                        }
+                        Customer::new(&street, number).shops().await;
+                    }
+                })
+            })
+            .collect();
+        for customer in customers {
+            customer.await.expect("a customer does not panic");
+        }
+        let struck = accidents.end().await;
+        let busy = began.elapsed();
+        println!(
+            "seed {}: {} orders in {} s, {} kills, {} restarts of the database server",
+            self.seed,
+            self.orders,
+            busy.as_secs(),
+            self.kills.load(Ordering::Relaxed),
+            self.server_restarts.load(Ordering::Relaxed)
+        );
+        let verdict = judge::judge(&self).await;
+        println!("{verdict}");
+        print_struck(&struck);
+        assert!(self.kills.load(Ordering::Relaxed) > 0, "nobody was killed");
+        let missing: Vec<String> = struck
+            .iter()
+            .filter(|one| one.times == 0)
+            .map(|one| format!("{} of {}", one.kind, one.provider))
+            .collect();
+        assert!(missing.is_empty(), "these faults never struck: {}", missing.join(", "));
+        println!("{} s in all", began.elapsed().as_secs());
+    }
+
+    pub(crate) async fn restart_server(&self) -> bool {
+        self.database.restart()
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "how often each fault struck")]
+fn print_struck(struck: &[Struck]) {
+    println!("faults that struck:");
+    for provider in PROVIDERS {
+        let of: Vec<String> = struck
+            .iter()
+            .filter(|one| one.provider == provider)
+            .map(|one| format!("{} {}", one.kind, one.times))
+            .collect();
+        println!("  {provider}: {}", of.join(", "));
+    }
+}
+
+impl Database {
+    fn address(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite => None,
+        }
+    }
+
+    /// Restarts the server without letting anybody finish; `false` if there is none.
+    fn restart(&self) -> bool {
+        match self {
+            Self::Sqlite => false,
+        }
+    }
+}
