@@ -19,8 +19,8 @@ pub use tulbur_core::{
     SecretString, Timestamp, Url, Way, accounts_from, async_trait,
 };
 
-/// Durable payments, and their store on SQLite.
-#[cfg(any(feature = "sqlite", feature = "axum", feature = "actix"))]
+/// Durable payments, and their stores: in memory, on SQLite, on PostgreSQL.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "axum", feature = "actix"))]
 pub use tulbur_payments as payments;
 
 /// Golomt Bank's E-Commerce service.

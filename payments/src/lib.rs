@@ -16,10 +16,13 @@ mod ask;
 mod deliver;
 mod error;
 mod event;
+mod memory;
 mod open;
 mod operate;
 mod operation;
 mod payments;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod probe;
 mod proven;
 mod record;
@@ -29,6 +32,8 @@ mod seal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod store;
+#[cfg(feature = "store-suite")]
+pub mod store_suite;
 mod transition;
 mod worker;
 
@@ -39,12 +44,15 @@ pub use event::{
     AttentionItem, AttentionKind, Event, EventHandler, EventKind, HandlerError, History, HistoryEntry,
     Source, Timing,
 };
+pub use memory::MemoryStore;
 pub use operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
 pub use payments::{Payments, PaymentsBuilder};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
 pub use probe::{Point, Probe};
 pub use record::{
-    Card, CardId, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord,
-    Purpose, Status,
+    Card, CardId, CardRecord, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId,
+    PaymentRecord, Purpose, Status,
 };
 pub use request::{CapturePayment, ChargeCard, OpenCardSetup, OpenPayment, RefundPayment, VoidPayment};
 pub use schedule::Schedule;

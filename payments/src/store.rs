@@ -4,6 +4,7 @@
 //! committed whole, or not at all with [`StoreError::Conflict`]. So a store has no logic of its own.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tulbur_core::{
@@ -16,6 +17,113 @@ use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
 use crate::record::{
     Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord, Status,
 };
+
+/// How a store uses its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreSettings {
+    /// At most so many connections; `None` is the store's own default: 4 readers and a writer on SQLite, 10 on
+    /// PostgreSQL. PostgreSQL has one more, for listening.
+    pub connections: Option<u32>,
+    /// How many commits that arrive at once are put into one transaction. 1 gives each its own.
+    pub commits_together: usize,
+    /// How long a call waits for a free connection.
+    pub wait: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self { connections: None, commits_together: 128, wait: Duration::from_secs(5) }
+    }
+}
+
+impl StoreSettings {
+    /// With at most so many connections.
+    #[must_use]
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.connections = Some(connections.max(1));
+        self
+    }
+
+    /// With at most so many commits in one transaction.
+    #[must_use]
+    pub fn commits_together(mut self, commits: usize) -> Self {
+        self.commits_together = commits.max(1);
+        self
+    }
+
+    /// With another time to wait for a free connection.
+    #[must_use]
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+}
+
+/// What a store of your own needs to know of a record, beside what it serialises.
+impl PaymentRecord {
+    /// The version that it was read at; 0 if it was never stored. A commit writes the next one.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// As read at this version.
+    #[must_use]
+    pub fn at_version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// By what [`Find::SecretHash`] finds it: unique.
+    pub fn secret_hash(&self) -> &str {
+        &self.secret_hash
+    }
+}
+
+/// What a store of your own needs to know of a record, beside what it serialises.
+impl OrderRecord {
+    /// The version that it was read at; 0 if it was never stored. A commit writes the next one.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// As read at this version.
+    #[must_use]
+    pub fn at_version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+}
+
+/// What a store of your own needs to know of a record, beside what it serialises.
+impl OperationRecord {
+    /// The version that it was read at; 0 if it was never stored. A commit writes the next one.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// As read at this version.
+    #[must_use]
+    pub fn at_version(mut self, version: i64) -> Self {
+        self.version = version;
+        self
+    }
+}
+
+impl Order {
+    /// An order with its payments, oldest first, as a store reads them.
+    pub fn new(record: OrderRecord, payments: Vec<PaymentRecord>) -> Self {
+        Self { record, payments }
+    }
+}
+
+impl Event {
+    /// Events with the same one are delivered one after the other: those of an order, or of a card set-up.
+    pub fn stream(&self) -> &str {
+        let order = self.order.as_ref().map(OrderRef::as_str);
+        order.or(self.payment.as_ref().map(PaymentId::as_str)).unwrap_or("-")
+    }
+}
 
 /// By what a payment is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +277,8 @@ pub enum Settle {
     Done,
     /// Again at this time.
     Again(Timestamp),
+    /// Again at this time, for handlers that keep no order only: later events of its order need not wait for it.
+    Late(Timestamp),
     /// Not again by itself; listed for a person.
     Parked,
 }
@@ -253,6 +363,10 @@ pub trait Store: fmt::Debug + Send + Sync {
         lease: Timestamp,
         limit: u32,
     ) -> Result<Vec<PaymentRecord>, StoreError>;
+
+    /// Moves when a payment is asked about, if it was not changed since it was read and is asked about at all. Its
+    /// version stays: it is no change of the payment.
+    async fn put_off(&self, payment: &PaymentRecord, until: Timestamp) -> Result<(), StoreError>;
 
     /// Payments and card set-ups, newest first.
     async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError>;
@@ -359,6 +473,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Puts another sealing of the same token in place of this one; whether it was still this one.
     async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError>;
+
+    /// Deliveries in the order of their ids, after this one: for sealing them anew.
+    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError>;
+
+    /// Puts another sealing of the same delivery in place of this one; whether it was still this one.
+    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError>;
 
     /// The accounts that have payments or operations which are still watched.
     async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError>;

@@ -6,7 +6,9 @@ use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 
 use super::dialect::{self, Row, TheStore, store_error};
-use super::rows::{card_of, count, delivery_of, inbox_of, key_of, operation_of, payment_of, read_bodies, read_body, time};
+use super::rows::{
+    card_of, count, delivery_of, inbox_of, key_of, operation_of, payment_of, read_bodies, read_body, time,
+};
 use super::write::{write_changes, write_inbox};
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
@@ -14,7 +16,9 @@ use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
 use crate::record::{
     Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord, Status,
 };
-use crate::store::{Changes, ClaimedEvent, EventDelivery, Find, InboxEntry, PaymentFilter, Settle, Store, StoreStats, Wake};
+use crate::store::{
+    Changes, ClaimedEvent, EventDelivery, Find, InboxEntry, PaymentFilter, Settle, Store, StoreStats, Wake,
+};
 
 impl TheStore {
     async fn order_of(&self, row: &Row) -> Result<Order, StoreError> {
@@ -35,9 +39,10 @@ impl TheStore {
 #[async_trait]
 impl Store for TheStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        let mut tx = dialect::begin(&self.pool).await?;
+        let mut tx = dialect::begin(&self.writer).await?;
+        dialect::hold_streams(&mut tx, std::iter::once(&changes)).await?;
         write_changes(&mut tx, &changes).await?;
-        dialect::announce(&mut tx, &changes).await?;
+        dialect::announce(&mut tx, std::iter::once(&changes)).await?;
         tx.commit().await.map_err(store_error)
     }
 
@@ -102,10 +107,23 @@ impl Store for TheStore {
             .bind(lease.as_millis())
             .bind(now.as_millis())
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.writer)
             .await
             .map_err(store_error)?;
         rows.iter().map(payment_of).collect()
+    }
+
+    async fn put_off(&self, payment: &PaymentRecord, until: Timestamp) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE tulbur_payments SET ask_at = $1 WHERE id = $2 AND version = $3 AND ask_at IS NOT NULL",
+        )
+        .bind(until.as_millis())
+        .bind(payment.id.as_str())
+        .bind(payment.version)
+        .execute(&self.writer)
+        .await
+        .map_err(store_error)?;
+        Ok(())
     }
 
     async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError> {
@@ -161,7 +179,7 @@ impl Store for TheStore {
             .bind(lease.as_millis())
             .bind(now.as_millis())
             .bind(i64::from(limit))
-            .fetch_all(&self.pool)
+            .fetch_all(&self.writer)
             .await
             .map_err(store_error)?;
         rows.iter().map(operation_of).collect()
@@ -184,7 +202,7 @@ impl Store for TheStore {
             "SELECT version, ask_at, body FROM tulbur_payments WHERE id = $1 OR merchant_ref = $1 OR provider_ref = $1 \
              ORDER BY created_at, id LIMIT $2",
         )
-        .bind(name)
+        .bind(dialect::storable(name))
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await
@@ -207,7 +225,7 @@ impl Store for TheStore {
              AND operation IN ('succeeded', 'unknown')",
         )
         .bind(now.as_millis())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await
         .map_err(store_error)?;
         Ok(())
@@ -231,7 +249,7 @@ impl Store for TheStore {
         lease: Timestamp,
         limit: u32,
     ) -> Result<Vec<ClaimedEvent>, StoreError> {
-        let mut tx = dialect::begin(&self.pool).await?;
+        let mut tx = dialect::begin(&self.writer).await?;
         let rows = sqlx::query(dialect::TAKE_EVENTS)
             .bind(lease.as_millis())
             .bind(now.as_millis())
@@ -262,25 +280,30 @@ impl Store for TheStore {
         )
         .bind(event.as_str())
         .bind(handler)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await
         .map_err(store_error)?;
         Ok(())
     }
 
     async fn settle_event(&self, event: &EventId, settle: Settle) -> Result<(), StoreError> {
-        let (state, due) = match settle {
-            Settle::Done => ("done", None),
-            Settle::Again(at) => ("pending", Some(at.as_millis())),
-            Settle::Parked => ("parked", None),
+        let (state, due, late) = match settle {
+            Settle::Done => ("done", None, 0_i64),
+            Settle::Again(at) => ("pending", Some(at.as_millis()), 0),
+            Settle::Late(at) => ("pending", Some(at.as_millis()), 1),
+            Settle::Parked => ("parked", None, 0),
         };
-        sqlx::query("UPDATE tulbur_events SET state = $1, due_at = coalesce($2, due_at) WHERE id = $3")
-            .bind(state)
-            .bind(due)
-            .bind(event.as_str())
-            .execute(&self.pool)
-            .await
-            .map_err(store_error)?;
+        sqlx::query(
+            "UPDATE tulbur_events SET state = $1, due_at = coalesce($2, due_at), \
+             late = CASE WHEN $3 = 1 THEN 1 ELSE late END WHERE id = $4",
+        )
+        .bind(state)
+        .bind(due)
+        .bind(late)
+        .bind(event.as_str())
+        .execute(&self.writer)
+        .await
+        .map_err(store_error)?;
         Ok(())
     }
 
@@ -294,7 +317,7 @@ impl Store for TheStore {
              ORDER BY at, id LIMIT 1",
         )
         .bind(account.as_str())
-        .bind(repeat_key)
+        .bind(dialect::storable(repeat_key))
         .fetch_optional(&self.pool)
         .await
         .map_err(store_error)?;
@@ -302,7 +325,7 @@ impl Store for TheStore {
     }
 
     async fn keep_refused(&self, entry: InboxEntry, keep: u32) -> Result<(), StoreError> {
-        let mut tx = dialect::begin(&self.pool).await?;
+        let mut tx = dialect::begin(&self.writer).await?;
         write_inbox(&mut tx, &entry).await?;
         sqlx::query(
             "DELETE FROM tulbur_inbox WHERE account = $1 AND verdict = 'refused' AND id NOT IN \
@@ -349,7 +372,7 @@ impl Store for TheStore {
         )
         .bind(at.as_millis())
         .bind(event.as_str())
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await
         .map_err(store_error)?;
         Ok(done.rows_affected() == 1)
@@ -401,11 +424,12 @@ impl Store for TheStore {
         let rows = query.fetch_all(&self.pool).await.map_err(store_error)?;
         let mut deliveries = Vec::with_capacity(rows.len());
         for row in &rows {
-            let handled = sqlx::query("SELECT handler FROM tulbur_event_handlers WHERE event_id = $1 ORDER BY 1")
-                .bind(row.get::<&str, _>("id"))
-                .fetch_all(&self.pool)
-                .await
-                .map_err(store_error)?;
+            let handled =
+                sqlx::query("SELECT handler FROM tulbur_event_handlers WHERE event_id = $1 ORDER BY 1")
+                    .bind(row.get::<&str, _>("id"))
+                    .fetch_all(&self.pool)
+                    .await
+                    .map_err(store_error)?;
             deliveries.push(delivery_of(row, handled.iter().map(|row| row.get("handler")).collect())?);
         }
         Ok(deliveries)
@@ -426,7 +450,7 @@ impl Store for TheStore {
         )
         .bind(at.as_millis())
         .bind(key)
-        .execute(&self.pool)
+        .execute(&self.writer)
         .await
         .map_err(store_error)?;
         Ok(done.rows_affected() == 1)
@@ -469,9 +493,30 @@ impl Store for TheStore {
                 .bind(to)
                 .bind(card.as_str())
                 .bind(from)
-                .execute(&self.pool)
+                .execute(&self.writer)
                 .await
                 .map_err(store_error)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM tulbur_inbox WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(after.unwrap_or(""))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(|row| inbox_of(row).map(|(entry, _)| entry)).collect()
+    }
+
+    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE tulbur_inbox SET sealed = $1 WHERE id = $2 AND sealed = $3")
+            .bind(to)
+            .bind(id)
+            .bind(from)
+            .execute(&self.writer)
+            .await
+            .map_err(store_error)?;
         Ok(done.rows_affected() == 1)
     }
 

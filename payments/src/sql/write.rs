@@ -2,7 +2,7 @@
 
 use tulbur_core::{OrderRef, ProviderRef, Timestamp};
 
-use super::dialect::{Connection, store_error};
+use super::dialect::{Connection, storable, store_error};
 use super::rows::{channel_word, json};
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
@@ -149,18 +149,12 @@ async fn write_card(tx: &mut Connection, card: &CardRecord) -> Result<(), StoreE
     Ok(())
 }
 
-/// Events of one order are delivered one after the other; those of a card set-up among themselves.
-pub(super) fn stream_of(event: &Event) -> &str {
-    let order = event.order.as_ref().map(OrderRef::as_str);
-    order.or(event.payment.as_ref().map(PaymentId::as_str)).unwrap_or("-")
-}
-
 async fn write_event(tx: &mut Connection, event: &Event) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO tulbur_events (id, stream, order_ref, kind, at, body, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(event.id.as_str())
-    .bind(stream_of(event))
+    .bind(event.stream())
     .bind(event.order.as_ref().map(OrderRef::as_str))
     .bind(event.kind.name())
     .bind(event.at.as_millis())
@@ -218,10 +212,10 @@ pub(super) async fn write_inbox(tx: &mut Connection, entry: &InboxEntry) -> Resu
     .bind(entry.account.as_str())
     .bind(channel_word(entry.channel))
     .bind(entry.at.as_millis())
-    .bind(&entry.repeat_key)
-    .bind(&entry.meaning)
+    .bind(storable(&entry.repeat_key))
+    .bind(storable(&entry.meaning))
     .bind(entry.verdict.as_str())
-    .bind(&entry.note)
+    .bind(storable(&entry.note))
     .bind(entry.payment.as_ref().map(PaymentId::as_str))
     .bind(&entry.sealed)
     .execute(tx)

@@ -22,9 +22,9 @@ pub(super) const TAKE_OPERATIONS: &str = "UPDATE tulbur_operations SET lease_unt
 
 /// Leases events: lease, now, limit.
 pub(super) const TAKE_EVENTS: &str = "UPDATE tulbur_events SET due_at = $1, attempts = attempts + 1 WHERE seq IN \
-    (SELECT seq FROM tulbur_events AS this WHERE state = 'pending' AND due_at <= $2 AND NOT EXISTS \
+    (SELECT seq FROM tulbur_events AS this WHERE state = 'pending' AND due_at <= $2 AND (late = 1 OR NOT EXISTS \
      (SELECT 1 FROM tulbur_events AS earlier WHERE earlier.stream = this.stream \
-      AND earlier.seq < this.seq AND earlier.state = 'pending') ORDER BY seq LIMIT $3) \
+      AND earlier.seq < this.seq AND earlier.state = 'pending' AND earlier.late = 0)) ORDER BY seq LIMIT $3) \
     RETURNING seq, attempts, body";
 
 /// Takes the write lock at once, so that two writers wait instead of failing half way.
@@ -32,9 +32,26 @@ pub(super) async fn begin(pool: &Pool) -> Result<Transaction<'static, Sqlite>, S
     pool.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
 }
 
+/// A text that came from outside, as a column can hold it.
+pub(super) fn storable(text: &str) -> &str {
+    text
+}
+
+/// One writer at a time: nobody can count before and commit after.
+#[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
+pub(super) async fn hold_streams(
+    _: &mut Connection,
+    _: impl Iterator<Item = &Changes>,
+) -> Result<(), StoreError> {
+    Ok(())
+}
+
 /// SQLite tells other processes nothing.
 #[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
-pub(super) async fn announce(_: &mut Connection, _: &Changes) -> Result<(), StoreError> {
+pub(super) async fn announce(
+    _: &mut Connection,
+    _: impl Iterator<Item = &Changes>,
+) -> Result<(), StoreError> {
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use sqlx::sqlite::{
 };
 
 use crate::error::StoreError;
+use crate::store::StoreSettings;
 
 pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
 use dialect::store_error;
@@ -25,10 +26,13 @@ use dialect::store_error;
 /// Keeps payments in one SQLite file.
 ///
 /// Commits are durable: write-ahead log with `synchronous=FULL`. Several processes may open one file; they wait for
-/// each other up to five seconds.
+/// each other up to five seconds. Not on a network file system: its locks do not work there.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     pool: SqlitePool,
+    /// SQLite has one writer at a time. Who waits for a connection waits in a queue; who waits for the file's lock looks
+    /// again and again.
+    writer: SqlitePool,
 }
 
 impl SqliteStore {
@@ -46,18 +50,40 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub async fn open_with(options: SqliteConnectOptions) -> Result<Self, StoreError> {
+        Self::connect(options, &StoreSettings::default()).await
+    }
+
+    /// As [`SqliteStore::open_with`], with settings.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub async fn connect(
+        options: SqliteConnectOptions,
+        settings: &StoreSettings,
+    ) -> Result<Self, StoreError> {
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true);
-        let pool =
-            SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(store_error)?;
-        migrate(&pool).await?;
-        Ok(Self { pool })
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(settings.wait)
+            .connect_with(options.clone())
+            .await
+            .map_err(store_error)?;
+        migrate(&writer).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(settings.connections.unwrap_or(4))
+            .acquire_timeout(settings.wait)
+            .connect_with(options)
+            .await
+            .map_err(store_error)?;
+        Ok(Self { pool, writer })
     }
 
     /// Waits for what is under way and closes the file.
     pub async fn close(&self) {
+        self.writer.close().await;
         self.pool.close().await;
     }
 }
@@ -69,6 +95,7 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     let mut migrator = Migrator::with_migrations(vec![
         simple(1, "payments, events, inbox, history", include_str!("0001.sql").into_sql_str()),
         simple(2, "operations, keys", include_str!("0002.sql").into_sql_str()),
+        simple(3, "handlers that keep no order", include_str!("0003.sql").into_sql_str()),
     ]);
     migrator.dangerous_set_table_name("tulbur_migrations");
     migrator.run(pool).await.map_err(|error| match error {

@@ -1,0 +1,127 @@
+-- The same tables as in SQLite, see there; what differs is said here.
+-- Keys compare by their bytes (COLLATE "C"): pages of a list must not depend on the server's language.
+
+CREATE TABLE tulbur_orders (
+    order_ref  TEXT COLLATE "C" PRIMARY KEY,
+    version    BIGINT NOT NULL,
+    paid_by    TEXT,
+    created_at BIGINT NOT NULL,
+    body       TEXT NOT NULL
+);
+CREATE INDEX tulbur_orders_newest ON tulbur_orders (created_at DESC, order_ref DESC);
+
+CREATE TABLE tulbur_payments (
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    version      BIGINT NOT NULL,
+    order_ref    TEXT COLLATE "C" REFERENCES tulbur_orders (order_ref),
+    account      TEXT COLLATE "C" NOT NULL,
+    merchant_ref TEXT COLLATE "C" NOT NULL,
+    provider_ref TEXT COLLATE "C",
+    secret_hash  TEXT COLLATE "C" NOT NULL UNIQUE,
+    status       TEXT NOT NULL,
+    operation    TEXT NOT NULL,
+    ask_at       BIGINT,
+    created_at   BIGINT NOT NULL,
+    paid_at      BIGINT,
+    body         TEXT NOT NULL,
+    UNIQUE (account, merchant_ref)
+);
+CREATE INDEX tulbur_payments_of_order ON tulbur_payments (order_ref, created_at);
+CREATE INDEX tulbur_payments_provider_ref ON tulbur_payments (account, provider_ref) WHERE provider_ref IS NOT NULL;
+CREATE INDEX tulbur_payments_due ON tulbur_payments (ask_at) WHERE ask_at IS NOT NULL;
+CREATE INDEX tulbur_payments_newest ON tulbur_payments (created_at DESC, id DESC);
+CREATE INDEX tulbur_payments_paid ON tulbur_payments (account, paid_at) WHERE paid_at IS NOT NULL;
+CREATE INDEX tulbur_payments_open ON tulbur_payments (created_at) WHERE status IN ('pending', 'authorized');
+
+CREATE TABLE tulbur_operations (
+    operation_ref TEXT COLLATE "C" PRIMARY KEY,
+    version       BIGINT NOT NULL,
+    payment       TEXT COLLATE "C" NOT NULL REFERENCES tulbur_payments (id),
+    state         TEXT NOT NULL,
+    lease_until   BIGINT,
+    created_at    BIGINT NOT NULL,
+    body          TEXT NOT NULL
+);
+CREATE INDEX tulbur_operations_of_payment ON tulbur_operations (payment, created_at);
+CREATE INDEX tulbur_operations_due ON tulbur_operations (lease_until) WHERE lease_until IS NOT NULL;
+
+CREATE TABLE tulbur_keys (
+    key     TEXT COLLATE "C" PRIMARY KEY,
+    content TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    at      BIGINT NOT NULL
+);
+
+CREATE TABLE tulbur_cards (
+    id           TEXT COLLATE "C" PRIMARY KEY,
+    customer     TEXT COLLATE "C" NOT NULL,
+    created_at   BIGINT NOT NULL,
+    body         TEXT NOT NULL,
+    sealed_token TEXT NOT NULL
+);
+CREATE INDEX tulbur_cards_of_customer ON tulbur_cards (customer, created_at DESC);
+
+CREATE TABLE tulbur_events (
+    seq       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id        TEXT COLLATE "C" NOT NULL UNIQUE,
+    stream    TEXT COLLATE "C" NOT NULL,
+    order_ref TEXT COLLATE "C",
+    kind      TEXT NOT NULL,
+    at        BIGINT NOT NULL,
+    body      TEXT NOT NULL,
+    state     TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'done', 'parked')),
+    due_at    BIGINT NOT NULL,
+    attempts  BIGINT NOT NULL DEFAULT 0,
+    -- 1 once only handlers that keep no order are left: it holds up no later event of its order.
+    late      BIGINT NOT NULL DEFAULT 0
+);
+-- The promise of one paid event per order, kept by the database too.
+CREATE UNIQUE INDEX tulbur_events_paid_once ON tulbur_events (order_ref) WHERE kind = 'paid';
+CREATE INDEX tulbur_events_due ON tulbur_events (due_at) WHERE state = 'pending';
+CREATE INDEX tulbur_events_stream ON tulbur_events (stream, seq) WHERE state = 'pending';
+CREATE INDEX tulbur_events_of_order ON tulbur_events (order_ref, seq);
+CREATE INDEX tulbur_events_parked ON tulbur_events (seq) WHERE state = 'parked';
+
+CREATE TABLE tulbur_event_handlers (
+    event_id TEXT COLLATE "C" NOT NULL REFERENCES tulbur_events (id),
+    handler  TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (event_id, handler)
+);
+
+CREATE TABLE tulbur_history (
+    seq       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    order_ref TEXT COLLATE "C",
+    payment   TEXT COLLATE "C" NOT NULL,
+    at        BIGINT NOT NULL,
+    body      TEXT NOT NULL
+);
+CREATE INDEX tulbur_history_of_order ON tulbur_history (order_ref, seq);
+CREATE INDEX tulbur_history_of_payment ON tulbur_history (payment, seq);
+CREATE FUNCTION tulbur_history_is_kept() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'history is append-only'; END $$;
+CREATE TRIGGER tulbur_history_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON tulbur_history
+    FOR EACH STATEMENT EXECUTE FUNCTION tulbur_history_is_kept();
+
+CREATE TABLE tulbur_attention (
+    key         TEXT COLLATE "C" PRIMARY KEY,
+    at          BIGINT NOT NULL,
+    body        TEXT NOT NULL,
+    resolved_at BIGINT
+);
+
+CREATE TABLE tulbur_inbox (
+    id         TEXT COLLATE "C" PRIMARY KEY,
+    account    TEXT COLLATE "C" NOT NULL,
+    channel    TEXT NOT NULL,
+    at         BIGINT NOT NULL,
+    repeat_key TEXT COLLATE "C" NOT NULL,
+    meaning    TEXT COLLATE "C" NOT NULL,
+    verdict    TEXT NOT NULL,
+    note       TEXT NOT NULL,
+    payment    TEXT,
+    sealed     TEXT NOT NULL,
+    times      BIGINT NOT NULL DEFAULT 1,
+    UNIQUE (account, repeat_key, meaning)
+);
+CREATE INDEX tulbur_inbox_newest ON tulbur_inbox (at DESC, id DESC);
+CREATE INDEX tulbur_inbox_refused ON tulbur_inbox (account, at) WHERE verdict = 'refused';

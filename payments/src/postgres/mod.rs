@@ -1,0 +1,129 @@
+//! The store for several machines: one PostgreSQL database, any number of processes.
+
+mod claims;
+mod dialect;
+#[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
+#[path = "../sql/rows.rs"]
+mod rows;
+#[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
+#[path = "../sql/store.rs"]
+mod store;
+#[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
+#[path = "../sql/write.rs"]
+mod write;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, SqlSafeStr};
+
+use crate::error::StoreError;
+use crate::store::StoreSettings;
+
+pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
+use dialect::store_error;
+
+/// A connection that was used this short a time ago is taken to be alive.
+const SURELY_ALIVE: Duration = Duration::from_secs(1);
+
+/// Keeps payments in a PostgreSQL database (13 or newer) that any number of processes share.
+///
+/// What one process commits, the others hear of by `LISTEN`/`NOTIFY`; what a dead process had taken, the others take
+/// over. Connections that break are made anew by the next call. It needs sessions of its own: a pooler between must not
+/// work per transaction or per statement.
+///
+/// `Debug` shows the host and the database's name, and neither user nor password.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    writer: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects to `postgres://user:password@host:port/database` and brings the tables up to date. Several processes
+    /// may do so at once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the address cannot be read, the server cannot be reached or refuses, or the tables are of a
+    /// newer version. No error repeats the address.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Self::connect(parse(url)?, &StoreSettings::default()).await
+    }
+
+    /// As [`PostgresStore::open`], with connection options of the application's own.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn open_with(options: PgConnectOptions) -> Result<Self, StoreError> {
+        Self::connect(options, &StoreSettings::default()).await
+    }
+
+    /// As [`PostgresStore::open_with`], with settings.
+    ///
+    /// # Errors
+    /// As [`PostgresStore::open`].
+    pub async fn connect(options: PgConnectOptions, settings: &StoreSettings) -> Result<Self, StoreError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections.unwrap_or(10))
+            .acquire_timeout(settings.wait)
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > SURELY_ALIVE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .connect_with(options)
+            .await
+            .map_err(store_error)?;
+        migrate(&pool).await?;
+        Ok(Self { writer: pool.clone(), pool })
+    }
+
+    /// Waits for what is under way and closes the connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = self.pool.connect_options();
+        f.debug_struct("PostgresStore")
+            .field("host", &options.get_host())
+            .field("database", &options.get_database())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads an address. What is wrong with it is said without repeating it: it holds a password.
+pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
+    PgConnectOptions::from_str(url).map_err(|_| {
+        StoreError::Unavailable(
+            "the address is not of the form postgres://user:password@host:port/database".into(),
+        )
+    })
+}
+
+async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    let first = Migration::new(
+        1,
+        "payments, operations, events, inbox, history".into(),
+        MigrationType::Simple,
+        include_str!("0001.sql").into_sql_str(),
+        false,
+    );
+    let mut migrator = Migrator::with_migrations(vec![first]);
+    migrator.dangerous_set_table_name("tulbur_migrations");
+    // It holds an advisory lock meanwhile, so that processes that start at once wait for each other.
+    migrator.run(pool).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
+        other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),
+    })
+}
