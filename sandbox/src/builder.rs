@@ -19,6 +19,7 @@ use crate::error::SandboxError;
 use crate::galaxy_pay::GalaxyPay;
 use crate::golomt_ecommerce::GolomtEcommerce;
 use crate::golomt_instore::GolomtInstore;
+use crate::golomt_mini_app::GolomtMiniApp;
 use crate::intake;
 use crate::plugin::Plugin;
 use crate::provider::Provider;
@@ -131,7 +132,11 @@ impl SandboxBuilder {
     pub async fn start(mut self) -> Result<Sandbox, SandboxError> {
         if self.built_in {
             let own = std::mem::take(&mut self.plugins);
-            self = self.plugin(GolomtEcommerce::new()).plugin(GolomtInstore::new()).plugin(GalaxyPay::new());
+            self = self
+                .plugin(GolomtEcommerce::new())
+                .plugin(GolomtInstore::new())
+                .plugin(GalaxyPay::new())
+                .plugin(GolomtMiniApp::new());
             self.plugins.retain(|(id, _)| own.iter().all(|(other, _)| other != id));
             self.plugins.extend(own);
         }
