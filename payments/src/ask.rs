@@ -4,11 +4,15 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::broadcast;
+use tracing::Instrument;
 use tulbur_core::{
-    CardSetupState, Error as CoreError, ErrorKind, QueryBy, SavedCard, Timestamp, confirm, confirm_card_setup,
+    AccountName, CardSetupState, Error as CoreError, ErrorKind, QueryBy, SavedCard, Timestamp, confirm,
+    confirm_card_setup,
 };
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::observe;
+use crate::pace::{Gate, Permit};
 use crate::payments::{Inner, Payments};
 use crate::proven::Proven;
 use crate::record::{Card, CardId, CardRecord, PaymentId, PaymentRecord, Purpose};
@@ -40,8 +44,9 @@ pub(crate) enum Reason {
 impl Payments {
     /// Asks the provider how a payment stands, and applies what it proves.
     ///
-    /// Questions about one payment are spaced at the provider's own pace: if it was asked just now, what is stored is
-    /// returned.
+    /// Questions about one payment are spaced at the provider's own pace, and those to one account at the account's
+    /// ([`Pace`](crate::Pace)): if it was asked just now, or is left in peace because it does not answer, what is stored
+    /// is returned.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound), or the database's. That the provider cannot be asked is no error here: the payment
@@ -134,14 +139,67 @@ impl Inner {
             Reason::Unproven => every.saturating_mul(1 << asked.unproven.min(8)),
         };
         let now = self.clock.now();
-        if asked.last.is_some_and(|last| now.since(last) < gap) {
+        if let Some(last) = asked.last.filter(|last| now.since(*last) < gap) {
+            if reason == Reason::Due {
+                self.store.put_off(&record, last.after(gap)).await?;
+            }
             return Ok(record);
         }
+        let permit = match self.can_be_asked(&record).then(|| self.gate(&record.account)).transpose()? {
+            None => None,
+            Some(gate) => match gate.enter(now) {
+                Ok(permit) => Some(permit),
+                Err(wait) => {
+                    observe::put_off(&record.account, wait.why);
+                    // It was not asked: nothing is counted, and nothing expires.
+                    if reason == Reason::Due {
+                        self.store.put_off(&record, wait.until).await?;
+                    }
+                    return Ok(record);
+                }
+            },
+        };
         asked.last = Some(now);
         if reason == Reason::Unproven {
             asked.unproven += 1;
         }
-        self.ask(id).await
+        self.ask_with(&record, permit).await
+    }
+
+    fn gate(&self, account: &AccountName) -> Result<&Gate> {
+        self.gates.get(account).ok_or_else(|| Error::NotFound(format!("account `{account}`")))
+    }
+
+    /// Asks an account something else about a payment, at its pace; none if it has to wait.
+    pub(crate) async fn at_pace<T>(
+        &self,
+        account: &AccountName,
+        about: &PaymentId,
+        question: impl Future<Output = tulbur_core::Result<T>>,
+    ) -> Result<Option<tulbur_core::Result<T>>> {
+        match self.gate(account)?.enter(self.clock.now()) {
+            Ok(permit) => {
+                let result = question.await;
+                self.note(account, about, permit, &result);
+                Ok(Some(result))
+            }
+            Err(wait) => {
+                observe::put_off(account, wait.why);
+                Ok(None)
+            }
+        }
+    }
+
+    fn note<T>(
+        &self,
+        account: &AccountName,
+        about: &PaymentId,
+        permit: Permit<'_>,
+        result: &tulbur_core::Result<T>,
+    ) {
+        let failure = result.as_ref().err().map(CoreError::kind);
+        observe::question(account, failure);
+        permit.ended(self.clock.now(), about.as_str(), failure);
     }
 
     /// Forgets when payments were asked about that nobody has asked about for a while.
@@ -156,10 +214,22 @@ impl Inner {
         });
     }
 
-    /// Asks the provider now, and applies what it proves.
+    /// Asks the provider now, whatever the pace, and applies what it proves.
     pub(crate) async fn ask(&self, id: &PaymentId) -> Result<PaymentRecord> {
         let record = self.load(id).await?;
-        let fact = match self.question(&record).await {
+        let gate = self.can_be_asked(&record).then(|| self.gate(&record.account)).transpose()?;
+        let permit = gate.map(|gate| gate.enter_anyway(self.clock.now()));
+        self.ask_with(&record, permit).await
+    }
+
+    async fn ask_with(&self, record: &PaymentRecord, permit: Option<Permit<'_>>) -> Result<PaymentRecord> {
+        let id = &record.id;
+        let span = tracing::info_span!("question", account = record.account.as_str(), payment = id.as_str());
+        let answer = self.question(record).instrument(span).await;
+        if let Some(permit) = permit {
+            self.note(&record.account, id, permit, &answer);
+        }
+        let fact = match answer {
             Ok(fact) => fact,
             Err(error) if error.kind() == ErrorKind::NotFound => Fact::NotFound,
             Err(error) => {
@@ -170,14 +240,25 @@ impl Inner {
         self.apply(id, &fact, None).await
     }
 
+    /// Whether there is a question that the provider would answer.
+    fn can_be_asked(&self, record: &PaymentRecord) -> bool {
+        let (Ok(provider), Ok(flow)) = (self.provider(&record.account), self.flow(record)) else {
+            return false;
+        };
+        let lost = flow.query_by == QueryBy::ProviderRef && record.reference.provider_ref.is_none();
+        let offered = match &record.purpose {
+            Purpose::Payment { .. } => provider.queries().is_some(),
+            Purpose::CardSetup { .. } => provider.tokenize().is_some(),
+        };
+        offered && !lost && flow.query_by != QueryBy::Nothing
+    }
+
     async fn question(&self, record: &PaymentRecord) -> tulbur_core::Result<Fact> {
         let unsupported = || CoreError::new(ErrorKind::NotFound, "this account offers no way to ask");
-        let provider = self.provider(&record.account).map_err(|_| unsupported())?;
-        let flow = self.flow(record).map_err(|_| unsupported())?;
-        let lost = flow.query_by == QueryBy::ProviderRef && record.reference.provider_ref.is_none();
-        if flow.query_by == QueryBy::Nothing || lost {
+        if !self.can_be_asked(record) {
             return Err(unsupported());
         }
+        let provider = self.provider(&record.account).map_err(|_| unsupported())?;
         match &record.purpose {
             Purpose::Payment { .. } => {
                 let queries = provider.queries().ok_or_else(unsupported)?;

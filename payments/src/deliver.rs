@@ -1,7 +1,10 @@
 //! What arrives by itself: notifications, and payers' browsers.
 
+use std::time::Instant;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use tracing::Instrument;
 use tulbur_core::{
     AccountName, Channel, Delivery, Error as CoreError, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, Proof,
     Provider, Reply,
@@ -10,6 +13,7 @@ use tulbur_core::{
 use crate::ask::Reason;
 use crate::error::{Error, Result};
 use crate::event::{AttentionItem, AttentionKind, Event, EventKind, Source};
+use crate::observe;
 use crate::payments::{Inner, Payments};
 use crate::probe::Point;
 use crate::proven::Proven;
@@ -62,25 +66,28 @@ impl Payments {
     /// The answer is made after the notification is on disk, and does not wait for anything else: the confirming
     /// question is asked afterwards. If it could not be stored, the answer is never a success.
     pub async fn notify(&self, target: NotifyTarget<'_>, delivery: Delivery<'_>) -> Reply {
-        let reply = self.take_notification(target, delivery).await;
+        let reply =
+            self.take_notification(target, delivery).instrument(tracing::info_span!("notification")).await;
         self.0.reached(Point::Acknowledged);
         reply
     }
 
     async fn take_notification(&self, target: NotifyTarget<'_>, delivery: Delivery<'_>) -> Reply {
+        let began = Instant::now();
         let read = match self.0.read(target, &delivery).await {
             Ok(read) => read,
             Err(Refusal::NoSuchAddress) => return Reply::text(404, "no such notification address"),
             Err(Refusal::Store(error)) => {
                 tracing::error!(%error, "a notification could not be checked; the provider is told to come again");
+                observe::notification("not_stored", began);
                 return Reply::text(503, "not stored");
             }
             Err(Refusal::Refused { account, reply, error }) => {
                 tracing::warn!(%account, %error, "notification refused");
-                metrics::counter!("tulbur_notifications_total", "verdict" => "refused").increment(1);
                 if let Err(error) = self.0.keep_refused(&account, &delivery, &error).await {
                     tracing::error!(%account, %error, "a refused notification could not be kept");
                 }
+                observe::notification("refused", began);
                 return reply;
             }
         };
@@ -96,12 +103,12 @@ impl Payments {
                     OutcomeWord::Repeat { completed } => ("repeat", IpnOutcome::Repeat { completed }),
                     OutcomeWord::UnknownPayment => ("unknown", IpnOutcome::UnknownPayment),
                 };
-                metrics::counter!("tulbur_notifications_total", "verdict" => word).increment(1);
+                observe::notification(word, began);
                 read.ipn.acknowledge(outcome)
             }
             Err(error) => {
                 tracing::error!(%account, %error, "a notification could not be stored; the provider is told so");
-                metrics::counter!("tulbur_notifications_total", "verdict" => "not_stored").increment(1);
+                observe::notification("not_stored", began);
                 read.ipn.acknowledge(IpnOutcome::NotStored)
             }
         }
@@ -165,7 +172,7 @@ enum Refusal {
     Refused { account: AccountName, reply: Reply, error: CoreError },
 }
 
-fn is_about(event: &IpnEvent, record: &PaymentRecord) -> bool {
+pub(crate) fn is_about(event: &IpnEvent, record: &PaymentRecord) -> bool {
     let subject = &event.subject;
     let merchant = subject.merchant_ref.as_ref().is_none_or(|named| *named == record.reference.merchant_ref);
     let provider = match (&subject.provider_ref, &record.reference.provider_ref) {
@@ -400,7 +407,7 @@ impl Inner {
 }
 
 /// What an event claims, for a person.
-fn claim_of(event: &IpnEvent) -> String {
+pub(crate) fn claim_of(event: &IpnEvent) -> String {
     let status = event.claimed.map_or("something", tulbur_core::PaymentStatus::as_str);
     match (&event.amount, &event.code) {
         (Some(amount), Some(code)) => format!("{status}, {amount}, code {code}"),

@@ -124,6 +124,12 @@ pub struct Event {
 /// Why a handler could not do its work now. It will be called again.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;
 
+/// An error of a handler that says: calling again is of no use. If no other handler is to be called again, the event is
+/// parked for a person at once.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct GiveUp(pub String);
+
 /// Does the application's work for events.
 ///
 /// It is called at least once for each event, one at a time per order and in order. A claim in the application's
@@ -135,6 +141,14 @@ pub trait EventHandler: Send + Sync {
     /// # Errors
     /// Any error makes the event come again, later and later, until it is parked for a person.
     async fn handle(&self, event: &Event) -> Result<(), HandlerError>;
+
+    /// Whether it must see the events of one order in their order; yes, if it does not say otherwise.
+    ///
+    /// While a handler that keeps the order fails, later events of that order wait, for all handlers. One that answers
+    /// no holds up nobody, and may see a later event of an order before an earlier one.
+    fn in_order(&self) -> bool {
+        true
+    }
 }
 
 /// What does not fit.
@@ -159,6 +173,17 @@ pub enum AttentionKind {
 }
 
 impl AttentionKind {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::AmountMismatch,
+        Self::PaidAgain,
+        Self::UnknownPayment,
+        Self::Contradiction,
+        Self::UnresolvedOperation,
+        Self::Reversed,
+        Self::Unproven,
+    ];
+
     /// The word, as stored.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -17,9 +17,11 @@ mod deliver;
 mod error;
 mod event;
 mod memory;
+mod observe;
 mod open;
 mod operate;
 mod operation;
+mod pace;
 mod payments;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -27,6 +29,7 @@ mod probe;
 mod proven;
 mod record;
 mod request;
+mod reseal;
 mod schedule;
 mod seal;
 #[cfg(feature = "sqlite")]
@@ -35,17 +38,20 @@ pub mod store;
 #[cfg(feature = "store-suite")]
 pub mod store_suite;
 mod transition;
+pub mod webhook;
 mod worker;
 
 pub use ask::Watch;
 pub use deliver::NotifyTarget;
 pub use error::{Error, Result, StoreError};
 pub use event::{
-    AttentionItem, AttentionKind, Event, EventHandler, EventKind, HandlerError, History, HistoryEntry,
+    AttentionItem, AttentionKind, Event, EventHandler, EventKind, GiveUp, HandlerError, History, HistoryEntry,
     Source, Timing,
 };
 pub use memory::MemoryStore;
 pub use operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
+pub use observe::{METRICS, Metric, MetricKind, describe_metrics};
+pub use pace::{AccountState, CircuitState, Pace};
 pub use payments::{Payments, PaymentsBuilder};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
@@ -55,8 +61,10 @@ pub use record::{
     PaymentRecord, Purpose, Status,
 };
 pub use request::{CapturePayment, ChargeCard, OpenCardSetup, OpenPayment, RefundPayment, VoidPayment};
+pub use reseal::{ResealFrom, Resealed};
 pub use schedule::Schedule;
 pub use seal::SealingKeys;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::Store;
+pub use webhook::{Webhook, WebhookRefused, WebhookSecrets};

@@ -424,7 +424,7 @@ impl Inner {
             }));
             match self.commit(changes).await {
                 Ok(()) => {
-                    metrics::counter!("tulbur_payments_opened_total").increment(1);
+                    crate::observe::opened(&record.account);
                     return Ok(Reserved::New(PaymentRecord { version: 1, ..record }, flight));
                 }
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,

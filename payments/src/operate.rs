@@ -238,7 +238,10 @@ impl Inner {
                 ..Changes::default()
             };
             match self.commit(changes).await {
-                Ok(()) => return Ok(Reserved::New(OperationRecord { version: 1, ..record }, flight)),
+                Ok(()) => {
+                    crate::observe::operation(&record);
+                    return Ok(Reserved::New(OperationRecord { version: 1, ..record }, flight));
+                }
                 Err(StoreError::Conflict) => tokio::task::yield_now().await,
                 Err(error) => return Err(error.into()),
             }
@@ -424,7 +427,12 @@ impl Inner {
                 Some(queries)
                     if payment.reference.provider_ref.is_some() || self.asks_by_our_ref(&payment) =>
                 {
-                    tulbur_core::confirm(queries, &payment.reference).await.ok()
+                    let question = tulbur_core::confirm(queries, &payment.reference);
+                    match self.at_pace(&record.account, &payment.id, question).await? {
+                        Some(answer) => answer.ok(),
+                        // It was not asked; its lease brings it again.
+                        None => return Ok(()),
+                    }
                 }
                 _ => None,
             };

@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, broadcast};
 use tulbur_core::{
-    AccountName, Clock, ErrorKind, FlowInfo, IdSource, OperationRef, OrderRef, Provider, ProviderInfo,
-    RandomIds, Timestamp, Url, is_loopback,
+    AccountName, Clock, ErrorKind, FlowInfo, IdSource, OperationRef, OperationState, OrderRef, Provider,
+    ProviderInfo, RandomIds, Timestamp, Url, is_loopback,
 };
 
 use crate::ask::AskSlot;
 use crate::error::{Error, Result, StoreError};
 use crate::event::{AttentionItem, Event, EventHandler, History};
+use crate::observe;
+use crate::operation::OperationRecord;
+use crate::pace::{Gate, Pace, gates};
 use crate::probe::{Point, Probe};
 use crate::record::{Card, CustomerRef, Order, PageSecret, PaymentId, PaymentRecord};
 use crate::schedule::Schedule;
@@ -43,6 +46,8 @@ pub(crate) struct Inner {
     /// Ids of the payments and operations whose answer this process is waiting for; others' are taken over.
     pub(crate) in_flight: Mutex<HashSet<String>>,
     pub(crate) asks: Mutex<HashMap<PaymentId, Arc<AskSlot>>>,
+    /// What holds questions back, by account.
+    pub(crate) gates: BTreeMap<AccountName, Gate>,
     /// Decisions about one payment follow each other in this process, so that a thousand deliveries of one
     /// notification do not read, decide and conflict a thousand times. Other processes are kept apart by versions.
     turns: [tokio::sync::Mutex<()>; 64],
@@ -66,6 +71,8 @@ pub struct PaymentsBuilder {
     keys: SealingKeys,
     public_url: Url,
     schedule: Schedule,
+    pace: Pace,
+    paces: BTreeMap<AccountName, Pace>,
     handlers: Vec<(String, Arc<dyn EventHandler>)>,
     probe: Option<Arc<dyn Probe>>,
 }
@@ -95,6 +102,20 @@ impl PaymentsBuilder {
     #[must_use]
     pub fn schedule(mut self, schedule: Schedule) -> Self {
         self.schedule = schedule;
+        self
+    }
+
+    /// With another pace of questions, for every account that has none of its own.
+    #[must_use]
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// With another pace of questions to one account.
+    #[must_use]
+    pub fn account_pace(mut self, account: AccountName, pace: Pace) -> Self {
+        self.paces.insert(account, pace);
         self
     }
 
@@ -154,7 +175,14 @@ impl PaymentsBuilder {
                 ));
             }
         }
+        if let Some(account) = self.paces.keys().find(|account| !accounts.contains_key(*account)) {
+            return Err(refuse(
+                "accounts",
+                format!("there is a pace for account `{account}`, and no such account"),
+            ));
+        }
         Ok(Payments(Arc::new(Inner {
+            gates: gates(accounts.keys(), self.pace, &self.paces),
             store: self.store,
             accounts,
             clock: self.clock,
@@ -192,6 +220,8 @@ impl Payments {
             keys,
             public_url,
             schedule: Schedule::default(),
+            pace: Pace::default(),
+            paces: BTreeMap::new(),
             handlers: Vec::new(),
             probe: None,
         }
@@ -441,8 +471,21 @@ impl Inner {
                 return Ok(payment);
             }
             let moved = !changes.payments.is_empty();
+            let lost = changes.payments.iter().any(|after| {
+                after.operation == OperationState::Unknown && payment.operation != after.operation
+            });
+            let settled: Vec<OperationRecord> = changes
+                .operations
+                .iter()
+                .filter(|after| operation.as_ref().is_none_or(|before| before.state != after.state))
+                .cloned()
+                .collect();
             match self.commit(changes).await {
                 Ok(()) if moved => {
+                    if lost {
+                        observe::unknown(&payment.account);
+                    }
+                    settled.iter().for_each(observe::operation);
                     let _ = self.changed.send(id.clone());
                     self.wake.notify_one();
                     return self.load(id).await;
@@ -457,9 +500,12 @@ impl Inner {
 
     pub(crate) async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
         let kinds: Vec<&'static str> = changes.events.iter().map(|event| event.kind.name()).collect();
-        self.store.commit(changes).await?;
+        let began = Instant::now();
+        let result = self.store.commit(changes).await;
+        observe::commit(&result, began);
+        result?;
         for kind in kinds {
-            metrics::counter!("tulbur_payment_events_total", "kind" => kind).increment(1);
+            observe::event(kind);
         }
         Ok(())
     }

@@ -56,6 +56,18 @@ impl Default for Schedule {
     }
 }
 
+/// A wait, or up to a tenth less, so that what began together does not come again together for ever.
+///
+/// How much less follows from the name and the step alone: a run can be repeated.
+pub(crate) fn spread(wait: Duration, name: &str, step: u32) -> Duration {
+    // FNV-1a: a few bytes, spread evenly.
+    let hash = name
+        .bytes()
+        .chain(step.to_be_bytes())
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    wait - wait / 10 * ((hash >> 16) % 1024) / 1024
+}
+
 /// When to ask next, given how often it was asked since the last change.
 pub(crate) fn next_question(
     payment: &PaymentRecord,
@@ -73,7 +85,7 @@ pub(crate) fn next_question(
     let poll = schedule.poll(flow);
     let wait = || {
         let doubled = poll.every.saturating_mul(1 << payment.asked.min(10));
-        doubled.min(schedule.longest_wait).max(poll.every)
+        spread(doubled.min(schedule.longest_wait), payment.id.as_str(), payment.asked).max(poll.every)
     };
     if payment.status.is_success() {
         return (!payment.confirmed && payment.asked < 12).then(|| now.after(wait()));
@@ -81,7 +93,8 @@ pub(crate) fn next_question(
     if payment.status == Status::Authorized {
         // It waits for the shop, not for the payer.
         let hold = Duration::from_hours(1);
-        return Some(now.after(poll.every.saturating_mul(1 << payment.asked.min(16)).min(hold)));
+        let wait = poll.every.saturating_mul(1 << payment.asked.min(16)).min(hold);
+        return Some(now.after(spread(wait, payment.id.as_str(), payment.asked).max(poll.every)));
     }
     if payment.status.is_failed() {
         let late = schedule.late_questions.get(payment.asked as usize);
@@ -99,4 +112,25 @@ pub(crate) fn next_question(
     let last = payment.expires_at.map(|end| end.after(schedule.margin));
     let next = if payment.asked == 0 { now.after(poll.first) } else { now.after(wait()) };
     Some(last.filter(|last| *last > now).map_or(next, |last| next.min(last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_spread_evenly_and_repeatably() {
+        let wait = Duration::from_mins(5);
+        let mut tenths = [0; 10];
+        for number in 0..1000 {
+            let name = format!("{number:032x}");
+            let spread = spread(wait, &name, 7);
+            assert_eq!(spread, super::spread(wait, &name, 7));
+            assert!(spread <= wait && spread > wait * 9 / 10, "{spread:?}");
+            let tenth = (wait - spread).as_millis() / 3000;
+            tenths[usize::try_from(tenth).unwrap()] += 1;
+        }
+        assert!(tenths.iter().all(|count| (60..140).contains(count)), "{tenths:?}");
+        assert_ne!(spread(wait, "a", 1), spread(wait, "a", 2));
+    }
 }

@@ -13,6 +13,11 @@ use crate::error::{Error, Result};
 
 /// The keys that seal what is stored. The first seals; all of them open, so that a key can be changed.
 ///
+/// To change it: put the new key first and keep the old one behind it, in **every** process; only then seal anew what the
+/// old one sealed ([`Payments::reseal`](crate::Payments::reseal)), until nothing is left; then take the old one out. A
+/// process that knows only the old key cannot open what the new one sealed. Copies of the database from before still
+/// need the old key: keep it with them.
+///
 /// `Debug` shows their ids.
 #[derive(Clone)]
 pub struct SealingKeys(Vec<(String, XChaCha20Poly1305)>);
@@ -50,6 +55,11 @@ impl SealingKeys {
             return Err(refuse("there is none; make one with `openssl rand -base64 32`".into()));
         }
         Ok(Self(ciphers))
+    }
+
+    /// The id of the key that seals.
+    pub(crate) fn newest(&self) -> &str {
+        &self.0[0].0
     }
 
     /// Seals a text for one place, named by `context`: it opens nowhere else.

@@ -83,6 +83,8 @@ pub struct State {
     pub creates: u32,
     pub charges: u32,
     pub down: bool,
+    /// Whether questions wait until the test says otherwise.
+    pub silent: bool,
     pub saves_cards: bool,
     pub charge_status: Option<PaymentStatus>,
     /// What the bank does with the next capture, void, refund or cancel.
@@ -111,6 +113,11 @@ pub fn mnt(units: i64) -> Money {
 
 impl Bank {
     pub fn new(account: &str) -> Self {
+        Self::with_secret(account, SECRET)
+    }
+
+    /// A bank whose notifications are signed with another secret.
+    pub fn with_secret(account: &str, secret: &str) -> Self {
         let (id, account) = (ProviderId::parse("bank").unwrap(), AccountName::parse(account).unwrap());
         let rule = RefRule::new(Alphabet::Alphanumeric, 32..=32);
         let mut info = ProviderInfo::new(id, account, "Bank", Currency::MNT, rule);
@@ -138,7 +145,7 @@ impl Bank {
         info.ways = vec![Way::Page, Way::App];
         info.notify = NotifyAddress::PerAccount;
         info.saves_card_with_payment = true;
-        let keys = HmacHexKeys::new(&[SecretString::from(SECRET)]).unwrap();
+        let keys = HmacHexKeys::new(&[SecretString::from(secret)]).unwrap();
         info.refunds =
             Some(RefundRule { partial: true, repeated: true, window: Some(Duration::from_hours(24 * 365)) });
         info.captures = Some(CaptureRule { partial: true, window: None });
@@ -289,6 +296,12 @@ impl InvoiceProvider for Bank {
 #[async_trait]
 impl QueryProvider for Bank {
     async fn query(&self, payment: &PaymentRef) -> Result<Payment> {
+        if self.state.lock().unwrap().silent {
+            self.state.lock().unwrap().queries += 1;
+            while self.state.lock().unwrap().silent {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         let entry = self.read(payment)?;
         let mut answer = Payment::new(payment.clone(), entry.status);
         answer.amount = entry.amount;
