@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs published clients of the bank, written by others and unchanged, against the sandbox.
 #
-# Needs node 18 or newer, npm with its registry, and cargo. Only the clients' base address is set to the sandbox's.
+# Needs node 18 or newer, npm and pip with their registries, python 3, and cargo. Only the clients' base address is set to the sandbox's.
 # Ends with an error if a client could not be installed, did not run, or did not get what it should.
 #
 #   sandbox/tests/clients/run.sh
@@ -30,7 +30,18 @@ done
 
 cp "$here"/*.mjs "$work/"
 cd "$work"
-npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error @mongolian-payment/golomt@1.0.0
-node golomt-js.mjs ready.json | tee out.txt
+npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
+  @mongolian-payment/golomt@1.0.0 @mongolian-payment/socialpay@1.0.0
+python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$work/python" \
+  mongolian-payment-socialpay==1.0.0 httpx==0.28.1
+
 # The line is written last, so a script that ended early is noticed even if it ended quietly.
-grep -q '^golomt-js: done$' out.txt
+run() {
+  name=$1
+  shift
+  "$@" ready.json | tee out.txt
+  grep -q "^$name: done$" out.txt
+}
+run golomt-js node golomt-js.mjs
+run socialpay-js node socialpay-js.mjs
+run socialpay-py env PYTHONPATH="$work/python" python3 "$here/socialpay_py.py"
