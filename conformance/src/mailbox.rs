@@ -14,6 +14,8 @@ use crate::broken::read_request;
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
     pub(crate) method: String,
+    /// Where it was sent; each payment has a path of its own, if the provider is told one with each request.
+    pub(crate) path: String,
     pub(crate) query: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
@@ -36,18 +38,22 @@ impl Letter {
         let mut lines = head.split("\r\n");
         let mut first = lines.next()?.split(' ');
         let method = first.next()?.to_owned();
-        let query = first.next()?.split_once('?').map(|(_, query)| query.to_owned());
+        let target = first.next()?;
+        let (path, query) =
+            target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        let (path, query) = (path.to_owned(), query.map(str::to_owned));
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Some(Self { method, query, headers, body: request[end + 4..].to_vec() })
+        Some(Self { method, path, query, headers, body: request[end + 4..].to_vec() })
     }
 
     fn mentions(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.body).contains(text)
             || self.query.as_deref().is_some_and(|query| query.contains(text))
             || self.headers.iter().any(|(_, value)| value.contains(text))
+            || self.path.contains(text)
     }
 }
 

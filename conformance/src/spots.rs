@@ -172,7 +172,13 @@ mod tests {
 
     fn letter(body: &str) -> Letter {
         let headers = vec![("x-sum".into(), "abc".into())];
-        Letter { method: "POST".into(), query: Some("a=1&b=2".into()), headers, body: body.into() }
+        Letter {
+            method: "POST".into(),
+            path: "/notify".into(),
+            query: Some("a=1&b=2".into()),
+            headers,
+            body: body.into(),
+        }
     }
 
     #[test]

@@ -82,6 +82,7 @@ pub trait UnderTest: Debug + Send + Sync + 'static {
 /// What can be told from a provider's answers, as its documents have it. What they leave out must not be made up, so
 /// the checks then hold the provider to what is honest instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a document")]
 #[non_exhaustive]
 pub struct AnswerRules {
     /// Answers have a checksum whose formula is known. Without, an amount is at least handed over as it came.
@@ -90,11 +91,16 @@ pub struct AnswerRules {
     pub declines: bool,
     /// There are codes for a refused write. Without, a write that is answered by no success may be left open.
     pub refusals: bool,
+    /// The answer to a charge says how it ended. Without, it is pending, and asking tells.
+    pub charges: bool,
+    /// The answer to a question tells money that was taken from money that is held. Without, both are held at least,
+    /// and only the capture's own answer says that it was taken.
+    pub captures: bool,
 }
 
 impl Default for AnswerRules {
     fn default() -> Self {
-        Self { signed: true, declines: true, refusals: true }
+        Self { signed: true, declines: true, refusals: true, charges: true, captures: true }
     }
 }
 
@@ -109,6 +115,18 @@ impl AnswerRules {
     #[must_use]
     pub fn without_declines(self) -> Self {
         Self { declines: false, ..self }
+    }
+
+    /// Answers that leave open how a charge ended.
+    #[must_use]
+    pub fn without_charge_results(self) -> Self {
+        Self { charges: false, ..self }
+    }
+
+    /// Answers that call held and taken money the same.
+    #[must_use]
+    pub fn without_captures(self) -> Self {
+        Self { captures: false, ..self }
     }
 
     /// Answers of which no document says which ones refuse a write.

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tulbur_core::layers::{Retry, Tracing};
 use tulbur_core::{
-    BuildEnv, CallbackUrl, Capture, CardSetupState, CardToken, ChargeRequest, Clock, CreateCardSetup,
-    CreateInvoice, Error, Invoice, Language, MerchantRef, Money, NotifyAddress, Payment, PaymentRef,
-    PaymentStatus, Provider, ProviderInfo, RandomIds, Timestamp, Way, async_trait, system_now,
+    BuildEnv, CallbackUrl, Capture, CardSetupState, CardToken, Channel, Charge, ChargeRequest, Clock,
+    CreateCardSetup, CreateInvoice, Error, Invoice, Language, MerchantRef, Money, NotifyAddress, Payment,
+    PaymentRef, PaymentStatus, Provider, ProviderInfo, RandomIds, SavedCard, Timestamp, Way, async_trait,
+    system_now,
 };
 
 use crate::counterpart::{Books, Counterpart, CounterpartError, Deed, Skill};
@@ -162,9 +163,10 @@ impl World {
         self.info().languages.first().copied().unwrap_or_default()
     }
 
-    fn notify_url(&self) -> Option<CallbackUrl> {
+    /// An address of the payment's own, as an application gives: not every notification names our reference in clear.
+    fn notify_url(&self, reference: &MerchantRef) -> Option<CallbackUrl> {
         let told = self.info().notify == NotifyAddress::PerPayment;
-        told.then(|| CallbackUrl::parse(self.mailbox.url.as_str()).ok()).flatten()
+        told.then(|| CallbackUrl::parse(format!("{}/{reference}", self.mailbox.url)).ok()).flatten()
     }
 
     pub(crate) fn invoice_request(&self, amount: Money) -> CreateInvoice {
@@ -172,7 +174,7 @@ impl World {
         request.language = self.language();
         request.payer = self.under_test.payer();
         request.return_urls = self.under_test.return_urls();
-        request.notify_url = self.notify_url();
+        request.notify_url = self.notify_url(&request.merchant_ref);
         if let Some(way) = self.info().ways.first() {
             request.way = *way;
         }
@@ -183,7 +185,7 @@ impl World {
         let mut request = CreateCardSetup::new(self.reference());
         request.language = self.language();
         request.return_urls = self.under_test.return_urls();
-        request.notify_url = self.notify_url();
+        request.notify_url = self.notify_url(&request.merchant_ref);
         request
     }
 
@@ -191,7 +193,7 @@ impl World {
         let mut request = ChargeRequest::new(self.reference(), amount, token);
         request.language = self.language();
         request.return_urls = self.under_test.return_urls();
-        request.notify_url = self.notify_url();
+        request.notify_url = self.notify_url(&request.merchant_ref);
         request
     }
 
@@ -253,7 +255,7 @@ impl World {
             request.save_card = true;
             let invoice = self.create(&request).await?;
             self.act(deed, &request.merchant_ref).await?;
-            match self.query(&invoice.payment).await?.saved_card {
+            match self.saved_card(&invoice.payment, true).await? {
                 Some(saved) => saved.token,
                 None => return fail("a card that was to be saved with a payment did not come back"),
             }
@@ -271,6 +273,44 @@ impl World {
         };
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner).push(token.expose().to_owned());
         Ok(token)
+    }
+
+    /// The card that a payment saved: as the answer to a question has it, or else a notification.
+    ///
+    /// Where one is expected, notifications are waited for.
+    pub(crate) async fn saved_card(
+        &self,
+        payment: &PaymentRef,
+        expected: bool,
+    ) -> Checked<Option<SavedCard>> {
+        let answer = self.query(payment).await?;
+        if answer.saved_card.is_some() || !self.counterpart.can(Skill::Notify) {
+            return Ok(answer.saved_card);
+        }
+        let Some(ipn) = self.provider.ipn() else { return Ok(None) };
+        let also = payment.provider_ref.as_ref().map(tulbur_core::ProviderRef::as_str);
+        let letters = self.mailbox.about(&payment.merchant_ref, also, usize::from(expected)).await;
+        for letter in letters {
+            if let Some(saved) = ipn.verify(&letter.delivery(Channel::Notify))?.saved_card {
+                return Ok(Some(saved));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How a charge ended: as its answer has it, or by asking, where answers leave that open. If the card's bank wants
+    /// to see the payer, the payer agrees.
+    pub(crate) async fn charge_end(&self, charge: &Charge) -> Checked<Payment> {
+        let said = &charge.payment;
+        if said.status != PaymentStatus::Pending || self.under_test.answers().charges {
+            return Ok(said.clone());
+        }
+        let found = self.query(&said.reference).await?;
+        if found.status != PaymentStatus::Pending || charge.next.is_empty() {
+            return Ok(found);
+        }
+        self.act(Deed::Pay, &said.reference.merchant_ref).await?;
+        self.query(&said.reference).await
     }
 
     /// The notifications about a payment, once there are so many.

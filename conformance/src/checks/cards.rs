@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use tulbur_core::{CardInfo, CardSetupState, Outcome, PaymentStatus, Provider};
+use tulbur_core::{CardInfo, CardSetupState, NotifyAddress, Outcome, PaymentStatus, Provider};
 
-use crate::counterpart::Deed;
+use crate::counterpart::{Deed, Skill};
 use crate::ops::error_of;
 use crate::suite::List;
 use crate::world::{Checked, World, ensure, fail};
@@ -70,13 +70,15 @@ async fn with_payment(world: Arc<World>, wanted: bool) -> Checked {
     request.save_card = wanted;
     let invoice = world.create(&request).await?;
     world.act(Deed::Pay, &request.merchant_ref).await?;
-    let payment = world.query(&invoice.payment).await?;
-    masked(&payment.card)?;
-    ensure!(
-        payment.saved_card.is_some() == wanted,
-        "asked for: {wanted}; came back: {:?}",
-        payment.saved_card
-    );
+    masked(&world.query(&invoice.payment).await?.card)?;
+    if !wanted && world.info().notify != NotifyAddress::None && world.counterpart.can(Skill::Notify) {
+        world.letters(&invoice.payment, 1).await?;
+    }
+    let saved = world.saved_card(&invoice.payment, wanted).await?;
+    ensure!(saved.is_some() == wanted, "asked for: {wanted}; came back: {saved:?}");
+    if let Some(saved) = saved {
+        masked(&saved.card)?;
+    }
     Ok(())
 }
 
@@ -86,9 +88,10 @@ async fn charged(world: Arc<World>) -> Checked {
     for amount in world.under_test.amounts(world.info()) {
         let request = world.charge_request(amount, token.clone());
         let charge = tulbur_core::charge(charges, &request).await?;
-        ensure!(charge.payment.status.is_paid(), "a good card is {}", charge.payment.status);
-        ensure!(charge.payment.amount == Some(amount), "{amount} became {:?}", charge.payment.amount);
         masked(&charge.payment.card)?;
+        let ended = world.charge_end(&charge).await?;
+        ensure!(ended.status.is_paid(), "a good card is {}", ended.status);
+        ensure!(ended.amount == Some(amount), "{amount} became {:?}", ended.amount);
         if let Some(books) = world.books(&request.merchant_ref).await? {
             ensure!(books.debits == 1, "the card was debited {} times", books.debits);
         }
@@ -108,11 +111,8 @@ async fn charge_declined(world: Arc<World>) -> Checked {
         Ok(charge) => charge,
         Err(error) => return fail(format!("a decline is an answer and no error: {error}")),
     };
-    ensure!(
-        charge.payment.status == PaymentStatus::Declined,
-        "a declined charge is {}",
-        charge.payment.status
-    );
+    let status = world.charge_end(&charge).await?.status;
+    ensure!(status == PaymentStatus::Declined, "a declined charge is {status}");
     if let Some(books) = world.books(&request.merchant_ref).await? {
         ensure!(books.debits == 0, "a declined card was debited {} times", books.debits);
     }
@@ -141,7 +141,8 @@ async fn deleted(world: Arc<World>) -> Checked {
     if let Some(charges) = world.provider.charges()
         && let Ok(charge) = charges.charge(&world.charge_request(world.amount(), token)).await
     {
-        ensure!(!charge.payment.status.is_paid(), "a deleted card was charged");
+        let status = world.charge_end(&charge).await?.status;
+        ensure!(!status.is_paid(), "a deleted card was charged");
     }
     Ok(())
 }

@@ -29,7 +29,8 @@ async fn captured(world: Arc<World>) -> Checked {
     let answer = captures.capture(&request).await?;
     ensure!(answer.status.is_paid(), "captured money is called {}", answer.status);
     let found = world.query(&payment).await?;
-    ensure!(found.status.is_paid(), "captured money is found as {}", found.status);
+    let held_at_least = !world.under_test.answers().captures && found.status == PaymentStatus::Authorized;
+    ensure!(found.status.is_paid() || held_at_least, "captured money is found as {}", found.status);
     if let Some(books) = world.books(&payment.merchant_ref).await? {
         ensure!(books.debits == 1, "the payer was debited {} times", books.debits);
     }

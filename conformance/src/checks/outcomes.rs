@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tulbur_core::{Effect, Error, ErrorKind, Outcome, Provider};
+use tulbur_core::{Effect, Error, ErrorKind, Outcome, Provider, QueryBy};
 
 use crate::broken::{Behaviour, Broken, nobody};
 use crate::counterpart::{OtherSideFault, Skill};
@@ -279,6 +279,8 @@ async fn done_once(world: Arc<World>, op: Op, fault: OtherSideFault) -> Checked 
         && let crate::ops::Ready::Charge(request) = &ready
         && world.provider.queries().is_some()
         && let Some(asked) = world.charge_ref(request)
+        // A provider that is asked by its own reference only cannot be asked: the answer that names it was lost.
+        && world.info().flow(&asked.flow).is_none_or(|flow| flow.query_by != QueryBy::ProviderRef)
     {
         let payment = world.query(&asked).await?;
         ensure!(payment.status.is_paid(), "asking about the lost charge gives {}", payment.status);
