@@ -17,7 +17,7 @@ use crate::ID;
 use crate::config::{GalaxyPayConfig, ResponseSignature};
 use crate::info;
 use crate::json::{self, filled, needed};
-use crate::status::{self, Call, SUCCESS};
+use crate::status::{self, Call, SUCCESS, UNAUTHORIZED};
 use crate::wire::{Envelope, Number, Request, number};
 
 /// Clocks in Vietnam are seven hours ahead of UTC (NODE, HPI); the documents name no zone.
@@ -179,8 +179,6 @@ impl GalaxyPay {
         .with_header("signature", signature);
         let response =
             self.env.transport.send(request).await.map_err(|error| Error::from_transport(error, effect))?;
-        self.check_signature(operation, &response)?;
-
         let parsed = json::utf8(&response.body).and_then(json::read::<Envelope<'_>>);
         let envelope = match parsed {
             Ok(envelope) if filled(&envelope.response_code).is_some() => envelope,
@@ -190,12 +188,13 @@ impl GalaxyPay {
             }
             Err(why) => return Err(status::without_envelope(operation.call, &response, &why)),
         };
+        let code = needed("responseCode", &envelope.response_code)?;
+        self.check_signature(operation, &response, code)?;
         let lost = effect.outcome_when_lost();
         if filled(&envelope.request_id).is_some_and(|answered| answered != id) {
             let why = "the answer is about another request than this one";
             return Err(Error::new(ErrorKind::Untrusted, why).with_field("requestID").with_outcome(lost));
         }
-        let code = needed("responseCode", &envelope.response_code)?;
         if code != SUCCESS {
             let text = filled(&envelope.response_message).map(|text| self.hide(text, hidden));
             let code = self.hide(code, hidden);
@@ -232,7 +231,7 @@ impl GalaxyPay {
         json::words(&shown)
     }
 
-    fn check_signature(&self, operation: Operation, response: &HttpResponse) -> Result<()> {
+    fn check_signature(&self, operation: Operation, response: &HttpResponse, code: &str) -> Result<()> {
         let strict = match self.config.response_signature {
             ResponseSignature::Off => return Ok(()),
             ResponseSignature::Lenient => false,
@@ -249,7 +248,8 @@ impl GalaxyPay {
             }
             Err(error) => {
                 self.not_fitted.fetch_add(1, Ordering::Relaxed);
-                if strict {
+                // Who is told that the salt is not the right one cannot check by it who says so.
+                if strict && code != UNAUTHORIZED {
                     return Err(error.with_outcome(operation.call.effect().outcome_when_lost()));
                 }
                 tracing::warn!(

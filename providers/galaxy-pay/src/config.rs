@@ -27,7 +27,8 @@ pub enum ResponseSignature {
     /// over TLS, and refusing it on a guess would leave every payment unknown.
     #[default]
     Lenient,
-    /// It must be there and fit, or the answer is not used. The 2023 guide lists none for a query.
+    /// It must be there and fit, or the answer is not used; but 401 is believed, because a wrong salt cannot check who
+    /// says so. The 2023 guide lists no such header for a query.
     Strict,
 }
 

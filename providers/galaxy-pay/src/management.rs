@@ -61,10 +61,7 @@ impl GalaxyPay {
             }
             let code = filled(&data.transaction_status);
             let stage = filled(&data.transaction_stage);
-            let status = match status::of_query(code, stage) {
-                PaymentStatus::Paid if payment.flow == FLOW_AUTHORIZE => PaymentStatus::Authorized,
-                status => status,
-            };
+            let status = status::of_query(code, stage, payment.flow == FLOW_AUTHORIZE);
             let mut said = Payment::new(payment.clone(), status);
             said.amount = money(&data)?;
             said.code = code.map(words);

@@ -16,12 +16,17 @@
 //! | `504` | time-out | pending: ask | unknown, although it is an answer |
 //! | any other | | pending: ask | unknown |
 //!
+//! `404` to a question is read as *not found*, which proves nothing here: what is answered about a payment that the
+//! gateway does not know is not documented.
+//!
 //! No code for *pending* is documented, and none for a card's refusal by its bank.
 
 use tulbur_core::{Effect, Error, ErrorKind, HttpResponse, Outcome, PaymentStatus};
 
 /// The code of success.
 pub(crate) const SUCCESS: &str = "200";
+/// The code of an API key or a signature that is not accepted.
+pub(crate) const UNAUTHORIZED: &str = "401";
 
 /// What a call does, as far as its codes mean something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +73,17 @@ pub(crate) fn of_callback(outer: &str, inner: Option<&str>) -> PaymentStatus {
 
 /// How a payment stands by a query's inner values. Of the stages only `PROCESSING` and `SUCCESSFUL` are known (HPI); a
 /// success in any other is not called one.
-pub(crate) fn of_query(code: Option<&str>, stage: Option<&str>) -> PaymentStatus {
+///
+/// What a success is called while money is `held` is unknown, so that any stage but `PROCESSING` is held money at
+/// least.
+pub(crate) fn of_query(code: Option<&str>, stage: Option<&str>, held: bool) -> PaymentStatus {
     match code.map_or(PaymentStatus::Pending, of_code) {
-        PaymentStatus::Paid if !matches!(stage, None | Some("SUCCESSFUL")) => PaymentStatus::Pending,
+        PaymentStatus::Paid => match stage {
+            Some("PROCESSING") => PaymentStatus::Pending,
+            _ if held => PaymentStatus::Authorized,
+            None | Some("SUCCESSFUL") => PaymentStatus::Paid,
+            Some(_) => PaymentStatus::Pending,
+        },
         status => status,
     }
 }
@@ -81,11 +94,13 @@ pub(crate) fn refusal(call: Call, code: &str, text: Option<&str>) -> Error {
     let refused = if call == Call::Read { Outcome::NoEffect } else { Outcome::Refused };
     let (kind, outcome, message) = match code {
         "400" => (ErrorKind::Rejected, refused, "the gateway refused the call"),
-        "401" => (
+        UNAUTHORIZED => (
             ErrorKind::Unauthorized,
             refused,
             "the gateway did not accept the API key or the signature; check `api_key`, `salt` and `base_url`",
         ),
+        // Not in the table of answers, but in that of notifications' replies, with this meaning (G 2.7.2).
+        "404" if call == Call::Read => (ErrorKind::NotFound, refused, "the gateway does not know it"),
         "409" => (ErrorKind::Duplicate, lost, "the gateway has seen this before; ask about the first one"),
         "408" | "499" | "505" if call == Call::Create => {
             (ErrorKind::Rejected, refused, "the gateway ended the payment at once")
@@ -165,7 +180,12 @@ mod tests {
             (None, Some("SUCCESSFUL"), Status::Pending),
             (None, None, Status::Pending),
         ] {
-            assert_eq!(of_query(code, stage), status, "{code:?} {stage:?}");
+            assert_eq!(of_query(code, stage, false), status, "{code:?} {stage:?}");
+            let held = match (status, code, stage) {
+                (Status::Paid, ..) | (_, Some("200"), Some("SUCCESS")) => Status::Authorized,
+                (other, ..) => other,
+            };
+            assert_eq!(of_query(code, stage, true), held, "{code:?} {stage:?}");
         }
     }
 

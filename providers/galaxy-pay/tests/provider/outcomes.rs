@@ -71,6 +71,7 @@ async fn an_answer_with_another_code() {
             ("408", Rejected, ended),
             ("499", Rejected, ended),
             ("505", Rejected, ended),
+            ("404", if operation.writes() { Rejected } else { ErrorKind::NotFound }, open),
             ("00", Rejected, open),
             ("117", Rejected, open),
             ("20", Rejected, open),
@@ -263,6 +264,22 @@ async fn the_signature_of_an_answer() {
             if let Err(error) = result {
                 assert_eq!((error.kind(), error.outcome()), (ErrorKind::Untrusted, lost(operation)));
             }
+        }
+    }
+}
+
+/// Who is told that the salt is wrong cannot check by that salt who says so; every other refusal must be signed.
+#[tokio::test]
+async fn under_strict_rules_only_401_is_believed_without_a_signature() {
+    for operation in Operation::ALL {
+        for (code, outcome) in [("401", Outcome::Refused), ("400", Outcome::Unknown)] {
+            let mut config = all();
+            config.response_signature = ResponseSignature::Strict;
+            let (gateway, script) = gateway_with(config);
+            script.then(http(401, operation.own(&envelope(code, "no", &Value::Null))));
+            let error = operation.run(&gateway).await.unwrap_err();
+            let wanted = if operation.writes() { outcome } else { Outcome::NoEffect };
+            assert_eq!(error.outcome(), wanted, "{operation:?} {code}");
         }
     }
 }

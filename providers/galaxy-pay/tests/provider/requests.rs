@@ -396,6 +396,7 @@ async fn a_query_names_the_gateways_id_and_says_how_the_payment_stands() {
 async fn held_money_is_authorized_at_least() {
     for (code, stage, status) in [
         ("200", Some("SUCCESSFUL"), PaymentStatus::Authorized),
+        ("200", Some("AUTHORIZED"), PaymentStatus::Authorized),
         ("200", None, PaymentStatus::Authorized),
         ("200", Some("PROCESSING"), PaymentStatus::Pending),
         ("499", None, PaymentStatus::Canceled),
