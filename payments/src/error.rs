@@ -37,8 +37,10 @@ impl Error {
     }
 }
 
-/// Why the database did not do what was asked. Nothing was committed.
-#[derive(Debug, Error)]
+/// Why the database did not do what was asked. Nothing was committed; except that, with
+/// [`StoreError::Unavailable`], the answer to a commit may have been lost with the connection: what is stored is read
+/// anew before anything is decided.
+#[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// Somebody else changed the same record first. The caller reads it anew and decides again.
@@ -51,7 +53,10 @@ pub enum StoreError {
     #[error("the disk or the database is full; nothing was stored. Make room and try again")]
     Full,
     /// It cannot be written to.
-    #[error("the database is read-only; nothing was stored. Check the file's and the folder's permissions")]
+    #[error(
+        "the database is read-only; nothing was stored. Check the file's and the folder's permissions, \
+             or whether the server is a standby"
+    )]
     ReadOnly,
     /// It cannot be reached.
     #[error("the database cannot be reached: {0}")]

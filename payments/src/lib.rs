@@ -16,6 +16,8 @@ mod ask;
 mod deliver;
 mod error;
 mod event;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod group;
 mod memory;
 mod observe;
 mod open;
@@ -39,6 +41,7 @@ pub mod store;
 pub mod store_suite;
 mod transition;
 pub mod webhook;
+mod wakes;
 mod worker;
 
 pub use ask::Watch;
@@ -66,5 +69,5 @@ pub use schedule::Schedule;
 pub use seal::SealingKeys;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use store::Store;
+pub use store::{Store, StoreSettings, open_store};
 pub use webhook::{Webhook, WebhookRefused, WebhookSecrets};

@@ -117,6 +117,7 @@ impl Payments {
         if let Err(error) = self.0.store.hurry(self.now()).await {
             tracing::error!(%error, "open payments could not be made due after the start; they are asked about in time");
         }
+        let _hearing = self.0.hear();
         let mut work = Work::new();
         let mut sampler = Sampler::default();
         loop {

@@ -12,6 +12,8 @@ use crate::event::Event;
 use crate::record::PaymentId;
 use crate::store::{Changes, Wake};
 
+pub(super) use super::batch::commit_batch;
+
 pub(super) type TheStore = super::PostgresStore;
 pub(super) type Pool = sqlx::postgres::PgPool;
 pub(super) type Connection = sqlx::postgres::PgConnection;

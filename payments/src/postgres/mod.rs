@@ -1,5 +1,6 @@
 //! The store for several machines: one PostgreSQL database, any number of processes.
 
+mod batch;
 mod claims;
 mod dialect;
 #[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
@@ -21,6 +22,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, SqlSafeStr};
 
 use crate::error::StoreError;
+use crate::group::Group;
 use crate::store::StoreSettings;
 
 pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
@@ -40,6 +42,7 @@ const SURELY_ALIVE: Duration = Duration::from_secs(1);
 pub struct PostgresStore {
     pool: PgPool,
     writer: PgPool,
+    group: Group,
 }
 
 impl PostgresStore {
@@ -82,7 +85,7 @@ impl PostgresStore {
             .await
             .map_err(store_error)?;
         migrate(&pool).await?;
-        Ok(Self { writer: pool.clone(), pool })
+        Ok(Self { writer: pool.clone(), pool, group: Group::new(settings.commits_together) })
     }
 
     /// Waits for what is under way and closes the connections.

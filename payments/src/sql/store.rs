@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 
-use super::dialect::{self, Row, TheStore, store_error};
+use super::dialect::{self, Pool, Row, TheStore, store_error};
 use super::rows::{
     card_of, count, delivery_of, inbox_of, key_of, operation_of, payment_of, read_bodies, read_body, time,
 };
@@ -36,14 +36,27 @@ impl TheStore {
     }
 }
 
+/// Commits one caller's changes, in a transaction of their own.
+pub(super) async fn commit_one(pool: &Pool, changes: &Changes) -> Result<(), StoreError> {
+    let mut tx = dialect::begin(pool).await?;
+    dialect::hold_streams(&mut tx, std::iter::once(changes)).await?;
+    write_changes(&mut tx, changes).await?;
+    dialect::announce(&mut tx, std::iter::once(changes)).await?;
+    tx.commit().await.map_err(store_error)
+}
+
 #[async_trait]
 impl Store for TheStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        let mut tx = dialect::begin(&self.writer).await?;
-        dialect::hold_streams(&mut tx, std::iter::once(&changes)).await?;
-        write_changes(&mut tx, &changes).await?;
-        dialect::announce(&mut tx, std::iter::once(&changes)).await?;
-        tx.commit().await.map_err(store_error)
+        if !self.group.is_on() {
+            return commit_one(&self.writer, &changes).await;
+        }
+        let writer = self.writer.clone();
+        let batch = move |batch| {
+            let writer = writer.clone();
+            async move { dialect::commit_batch(&writer, batch).await }
+        };
+        self.group.commit(changes, batch).await
     }
 
     async fn order(&self, order: &OrderRef) -> Result<Option<Order>, StoreError> {

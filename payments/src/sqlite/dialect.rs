@@ -3,6 +3,8 @@
 use sqlx::{Sqlite, Transaction};
 use tokio::sync::mpsc;
 
+use super::store::commit_one;
+use super::write::write_changes;
 use crate::error::StoreError;
 use crate::store::{Changes, Wake};
 
@@ -44,6 +46,41 @@ pub(super) async fn hold_streams(
     _: impl Iterator<Item = &Changes>,
 ) -> Result<(), StoreError> {
     Ok(())
+}
+
+/// Commits many callers' changes in one transaction; the conflict of one undoes only what is theirs.
+pub(super) async fn commit_batch(pool: &Pool, batch: Vec<Changes>) -> Vec<Result<(), StoreError>> {
+    if let [alone] = &batch[..] {
+        return vec![commit_one(pool, alone).await];
+    }
+    match try_batch(pool, &batch).await {
+        Ok(results) => results,
+        // The transaction is undone as a whole: a full disk or a broken file concerns all of them.
+        Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+    }
+}
+
+async fn try_batch(pool: &Pool, batch: &[Changes]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let run = async |tx: &mut Connection, statement: &'static str| {
+        sqlx::query(statement).execute(tx).await.map_err(store_error)
+    };
+    let mut tx = begin(pool).await?;
+    let mut results = Vec::with_capacity(batch.len());
+    for changes in batch {
+        run(&mut tx, "SAVEPOINT one").await?;
+        let result = match write_changes(&mut tx, changes).await {
+            Ok(()) => Ok(()),
+            Err(error @ (StoreError::Conflict | StoreError::Unreadable(_))) => {
+                run(&mut tx, "ROLLBACK TO one").await?;
+                Err(error)
+            }
+            Err(error) => return Err(error),
+        };
+        run(&mut tx, "RELEASE one").await?;
+        results.push(result);
+    }
+    tx.commit().await.map_err(store_error)?;
+    Ok(results)
 }
 
 /// SQLite tells other processes nothing.

@@ -10,6 +10,7 @@ mod store;
 mod write;
 
 use std::path::Path;
+use std::str::FromStr;
 
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
@@ -18,6 +19,7 @@ use sqlx::sqlite::{
 };
 
 use crate::error::StoreError;
+use crate::group::Group;
 use crate::store::StoreSettings;
 
 pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
@@ -33,6 +35,7 @@ pub struct SqliteStore {
     /// SQLite has one writer at a time. Who waits for a connection waits in a queue; who waits for the file's lock looks
     /// again and again.
     writer: SqlitePool,
+    group: Group,
 }
 
 impl SqliteStore {
@@ -78,7 +81,7 @@ impl SqliteStore {
             .connect_with(options)
             .await
             .map_err(store_error)?;
-        Ok(Self { pool, writer })
+        Ok(Self { pool, writer, group: Group::new(settings.commits_together) })
     }
 
     /// Waits for what is under way and closes the file.
@@ -86,6 +89,23 @@ impl SqliteStore {
         self.writer.close().await;
         self.pool.close().await;
     }
+}
+
+/// Reads an address such as `sqlite:shop.db`.
+pub(crate) fn parse(address: &str) -> Result<SqliteConnectOptions, StoreError> {
+    let rest = address.strip_prefix("sqlite:").unwrap_or(address);
+    if matches!(rest.trim_start_matches("//"), "" | ":memory:") || rest.contains("mode=memory") {
+        return Err(StoreError::Unavailable(
+            "a SQLite store needs a file, as in `sqlite:shop.db`; what keeps nothing is `memory:`".into(),
+        ));
+    }
+    let options = SqliteConnectOptions::from_str(address).map_err(|_| {
+        StoreError::Unavailable(
+            "the address is not of the form `sqlite:shop.db` or `sqlite:///path/shop.db`".into(),
+        )
+    })?;
+    // Unless it says `mode=ro` or `mode=rw`, the file is made.
+    Ok(if rest.contains("mode=") { options } else { options.create_if_missing(true) })
 }
 
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {

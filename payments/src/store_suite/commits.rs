@@ -22,6 +22,7 @@ named_checks! {
     an_order_has_one_paid_event: "a second paid event of one order is a conflict, whatever its id",
     of_many_writers_one_wins: "of many changes on one version, from two processes, exactly one is committed",
     many_commits_at_once_all_stay: "commits that arrive together are all there, and one that conflicts fails alone",
+    many_changes_at_once_are_each_as_decided: "commits of every kind of record that arrive together, new and changed, are each read back as they were written",
     commits_at_once_about_one_thing_follow_each_other: "counting up on versions from many tasks loses no step",
     a_caller_who_goes_away_breaks_nothing: "a commit whose caller was dropped is there whole or not at all",
     odd_texts_stay_as_they_are: "quotes, other scripts and control characters do not break a commit",
@@ -317,6 +318,90 @@ async fn many_commits_at_once_all_stay(stores: Stores) -> Found {
         [84],
         "how often one delivery came"
     );
+    Ok(())
+}
+
+async fn many_changes_at_once_are_each_as_decided(stores: Stores) -> Found {
+    const ALL: usize = 48;
+    let first = |number: usize| {
+        let name = format!("{number:03}");
+        let mut changes = Changes {
+            operations: vec![operation(&name, &name)],
+            keys: vec![key(&name)],
+            cards: vec![card(&name, &name, 7)],
+            events: vec![event(&format!("{name}-b"), &name), event(&format!("{name}-a"), &name)],
+            history: vec![history(&name, "z"), history(&name, "y"), history(&name, "x")],
+            attention: vec![attention(&name, &format!("{name}-c"))],
+            inbox: vec![delivery(&name, &name, "meaning", Verdict::Accepted)],
+            ..opened(&name)
+        };
+        changes.attention[0].1.order = Some(order_ref(&name));
+        changes
+    };
+    let decided = |number: usize| {
+        let name = format!("{number:03}");
+        let (mut order, mut payment, mut operation) =
+            (order(&name), payment(&name, &name), operation(&name, &name));
+        order.paid_by = Some(payment.id.clone());
+        (payment.status, payment.paid_at, payment.ask_at) = (Status::Paid, Some(at(9)), None);
+        (operation.state, operation.lease_until) = (OperationState::Succeeded, None);
+        // Every sixth was decided on a version that never was.
+        let version = if number.is_multiple_of(6) { 5 } else { 1 };
+        (order.version, payment.version, operation.version) = (1, version, 1);
+        Changes {
+            orders: vec![order],
+            payments: vec![payment],
+            operations: vec![operation],
+            struck: vec![(name.clone(), at(9))],
+            history: vec![history(&name, "w")],
+            ..Changes::default()
+        }
+    };
+    for round in 0..2 {
+        let commits = (0..ALL).map(|number| {
+            let store = if number % 3 == 0 { stores.two.clone() } else { stores.one.clone() };
+            let changes = if round == 0 { first(number) } else { decided(number) };
+            tokio::spawn(async move { store.commit(changes).await })
+        });
+        for (number, result) in join_all(commits).await.into_iter().enumerate() {
+            let result = result.map_err(|e| e.to_string())?;
+            if round == 1 && number.is_multiple_of(6) {
+                ensure!(
+                    matches!(result, Err(StoreError::Conflict)),
+                    "{number} must conflict, and gave {result:?}"
+                );
+            } else {
+                result.map_err(|e| format!("{number} conflicts with nobody, and failed: {e}"))?;
+            }
+        }
+    }
+    for number in 0..ALL {
+        let (name, moved) = (format!("{number:03}"), !number.is_multiple_of(6));
+        let wanted = if moved { decided(number) } else { first(number) };
+        let found =
+            stores.two.order(&order_ref(&name)).await.map_err(failed)?.ok_or("an order is missing")?;
+        let (mut one, mut other) = (wanted.orders[0].clone(), wanted.payments[0].clone());
+        (one.version, other.version) = (one.version + 1, other.version + 1);
+        ensure_eq!((found.record, found.payments), (one, vec![other]), "order and payment {name}");
+        let mut one = wanted.operations[0].clone();
+        one.version += 1;
+        let found = stores.two.operations(&payment_id(&name)).await.map_err(failed)?;
+        ensure_eq!(found, vec![one], "operation {name}");
+        ensure_eq!(stores.two.key(&key(&name).key).await.map_err(failed)?, Some(key(&name)), "key {name}");
+        let found = stores.two.card(&card(&name, &name, 7).card.id).await.map_err(failed)?;
+        ensure_eq!(found, Some(card(&name, &name, 7)), "card {name}");
+        let found = stores.two.events(&order_ref(&name)).await.map_err(failed)?;
+        let found: Vec<&str> = found.iter().map(|event| event.id.as_str()).collect();
+        let events = [format!("event-{name}-b"), format!("event-{name}-a"), format!("event-{name}-c")];
+        ensure_eq!(found, events, "events of {name}");
+        let found = stores.two.history(&order_ref(&name)).await.map_err(failed)?;
+        let found: String = found.iter().map(|line| line.what.as_str()).collect();
+        ensure_eq!(found, if moved { "zyxw" } else { "zyx" }, "history of {name}");
+        let found = stores.two.inbox_entry(&format!("delivery-{name}")).await.map_err(failed)?;
+        ensure_eq!(found, Some((delivery(&name, &name, "meaning", Verdict::Accepted), 1)), "delivery {name}");
+        let listed = stores.two.attention().await.map_err(failed)?.iter().any(|item| item.key == name);
+        ensure_eq!(listed, !moved, "whether item {name} is still listed");
+    }
     Ok(())
 }
 
