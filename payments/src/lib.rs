@@ -29,7 +29,10 @@ mod payments;
 pub mod postgres;
 mod probe;
 mod proven;
+pub mod reconcile;
 mod record;
+mod redact;
+mod replay;
 mod request;
 mod reseal;
 mod schedule;
@@ -63,6 +66,8 @@ pub use record::{
     Card, CardId, CardRecord, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId,
     PaymentRecord, Purpose, Status,
 };
+pub use redact::{ShownDelivery, ShownField};
+pub use replay::{MadeDue, Replayed, make_due, strike_off};
 pub use request::{CapturePayment, ChargeCard, OpenCardSetup, OpenPayment, RefundPayment, VoidPayment};
 pub use reseal::{ResealFrom, Resealed};
 pub use schedule::Schedule;
