@@ -62,7 +62,7 @@ async fn a_qr_is_drawn_in_the_page_and_can_be_read_as_text() {
 #[tokio::test]
 async fn an_app_stands_with_its_qr_and_the_order_is_the_providers() {
     let world = World::new().await;
-    let card = support::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
+    let card = support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
     let next = [NextAction::Approve, app("SocialPay", "socialpay-payment://q?x=1"), card, qr()];
     let record = opened(&world, &next).await;
     let page = checkout(&world, &record, "en").await;
@@ -158,7 +158,7 @@ async fn a_modal_that_is_no_page_says_what_it_needs() {
 #[tokio::test]
 async fn without_script_a_page_comes_again_and_prints_its_time() {
     let world = World::new().await;
-    let card = support::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
+    let card = support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
     for (next, seconds) in [(qr(), 10), (NextAction::Approve, 10), (card, 20)] {
         let record = opened(&world, &[next]).await;
         let page = checkout(&world, &record, "en").await;
@@ -258,7 +258,7 @@ async fn a_display_shows_what_a_customer_needs_and_nothing_to_press() {
 #[tokio::test]
 async fn a_display_without_a_qr_says_what_to_do() {
     let world = World::new().await;
-    let card = support::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
+    let card = support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
     for (next, told) in [
         (vec![card.clone(), NextAction::Approve], "approve the invoice on your phone"),
         (vec![card], "ask the cashier"),
