@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tulbur_sandbox::Sandbox;
 
-use crate::support::{Merchant, Reply, SUCCESS, start};
+use crate::support::{BANK, Merchant, Reply, SUCCESS, start};
 
 struct Control {
     url: String,
@@ -35,6 +35,11 @@ impl Control {
     }
 }
 
+/// A provider in the list of all.
+fn of<'a>(providers: &'a Value, id: &str) -> &'a Value {
+    providers.as_array().unwrap().iter().find(|provider| provider["id"] == id).unwrap()
+}
+
 async fn reply(request: reqwest::RequestBuilder) -> Reply {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
@@ -50,10 +55,10 @@ async fn everything_is_settable_over_http() {
     assert_eq!(control.ask("GET", "/healthz", None).await.json(), json!({ "ok": true }));
 
     let providers = control.ask("GET", "/api/providers", None).await.json();
-    assert_eq!(providers[0]["id"], "golomt-ecommerce");
-    assert_eq!(providers[0]["base_url"], merchant.base);
+    let ours = of(&providers, BANK);
+    assert_eq!(ours["base_url"], merchant.base);
     assert_eq!(
-        providers[0]["credentials"],
+        ours["credentials"],
         json!({ "token": "sandbox-golomt-token", "secret": "sandbox-golomt-secret" })
     );
 
@@ -141,7 +146,7 @@ async fn what_makes_no_sense_is_refused_with_what_there_is() {
     merchant.invoice("A-1").await;
     let control = Control::of(&sandbox);
     for (method, path, body, status, words) in [
-        ("GET", "/api/nobody/payments", None, 404, "it has: golomt-ecommerce"),
+        ("GET", "/api/nobody/payments", None, 404, "it has: galaxy-pay, golomt-ecommerce,"),
         ("GET", "/api/golomt-ecommerce/payments/nobody", None, 404, "no payment"),
         ("POST", "/api/golomt-ecommerce/payments/nobody/pay", None, 404, "no payment"),
         (
@@ -242,25 +247,34 @@ async fn the_page_shows_everything_and_works_by_forms() {
     assert_eq!(control.ask("GET", "/nowhere", None).await.status, 404);
 }
 
-/// The book's page lists what there is, with the defaults first.
+/// The book's page lists what there is, with the defaults first; each provider has a section with its id as heading.
 #[tokio::test]
 async fn the_book_names_every_switch_fault_action_and_card() {
     let page = include_str!("../../../docs/src/sandbox.md");
-    let (_sandbox, _merchant, bank) = start().await;
-    for switch in &bank.profile().switches {
-        let line =
-            page.lines().find(|line| line.starts_with('|') && line.contains(&format!("`{}`", switch.id)));
-        let line = line.unwrap_or_else(|| panic!("{} is not in the book", switch.id));
-        let mut cells = line.split('|').map(str::trim).skip(2);
-        let (values, assumption) = (cells.next().unwrap(), cells.next().unwrap());
-        assert!(values.trim_start_matches('`').starts_with(&switch.default), "{line}");
-        assert_eq!(assumption.starts_with("yes"), switch.assumption.is_some(), "{line}");
-    }
-    for kind in &bank.profile().faults {
-        assert!(page.contains(&format!("`{}`", kind.name())), "{kind:?}");
-    }
-    for action in &bank.profile().actions {
-        assert!(page.contains(&format!("`{}`", action.name)), "{action:?}");
+    let (sandbox, ..) = start().await;
+    for id in [BANK, "golomt-instore", "golomt-mini-app"] {
+        let bank = sandbox.provider(id).unwrap();
+        let heading = format!("### `{id}`\n");
+        let (_, section) = page.split_once(&heading).unwrap_or_else(|| panic!("{id} has no section"));
+        let section = section.split("\n#").next().unwrap();
+        for switch in &bank.profile().switches {
+            let name = format!("`{}`", switch.id);
+            let line = section.lines().find(|line| line.starts_with('|') && line.contains(&name));
+            let line = line.unwrap_or_else(|| panic!("{} is not in the book", switch.id));
+            let mut cells = line.split('|').map(str::trim).skip(2);
+            let (values, assumption) = (cells.next().unwrap(), cells.next().unwrap());
+            assert!(values.trim_start_matches('`').starts_with(&switch.default), "{line}");
+            assert_eq!(assumption.starts_with("yes"), switch.assumption.is_some(), "{line}");
+        }
+        for kind in &bank.profile().faults {
+            assert!(page.contains(&format!("`{}`", kind.name())), "{kind:?}");
+        }
+        for action in &bank.profile().actions {
+            assert!(section.contains(&format!("`{}`", action.name)), "{action:?}");
+        }
+        for (name, value) in bank.credentials().iter().filter(|(name, _)| *name != "public_key") {
+            assert!(page.contains(&format!("`{value}`")), "{id}: {name}");
+        }
     }
     for card in tulbur_sandbox::golomt_ecommerce::TEST_CARDS {
         let row = page
@@ -308,9 +322,10 @@ async fn a_merchant_can_be_built_from_the_control_api_alone() {
     let (sandbox, _merchant, _bank) = start().await;
     let control = Control::of(&sandbox);
     let providers = control.ask("GET", "/api/providers", None).await.json();
-    let text = |name: &str| providers[0]["credentials"][name].as_str().unwrap().to_owned();
+    let ours = of(&providers, BANK);
+    let text = |name: &str| ours["credentials"][name].as_str().unwrap().to_owned();
     let merchant = Merchant {
-        base: providers[0]["base_url"].as_str().unwrap().to_owned(),
+        base: ours["base_url"].as_str().unwrap().to_owned(),
         token: text("token"),
         secret: text("secret"),
         http: crate::support::http(),
