@@ -130,6 +130,8 @@ pub(super) fn routes() -> Router<Gateway> {
 
 /// A call that has been let in.
 pub(super) struct Message {
+    /// It came to an address that only older samples call.
+    pub(super) by_old_address: bool,
     pub(super) request_id: String,
     pub(super) data: Fields,
 }
@@ -192,7 +194,10 @@ async fn handle(
         return nothing_here(State(gateway.clone()), uri.clone()).await;
     }
     let mut request_id = String::new();
-    let outcome = run(gateway, operation, headers, body, &mut request_id);
+    let outcome = admit(gateway, headers, body, &mut request_id).and_then(|mut message| {
+        message.by_old_address = operation.paths().first() != Some(&uri.path());
+        run(gateway, operation, &message)
+    });
     match outcome {
         Ok(outcome) => {
             if let Some(ticket) = &outcome.wait {
@@ -217,14 +222,7 @@ async fn handle(
     }
 }
 
-fn run(
-    gateway: &Gateway,
-    operation: Operation,
-    headers: &HeaderMap,
-    body: &[u8],
-    request_id: &mut String,
-) -> Result<Outcome, Refusal> {
-    let message = admit(gateway, headers, body, request_id)?;
+fn run(gateway: &Gateway, operation: Operation, message: &Message) -> Result<Outcome, Refusal> {
     let wish = gateway.desk.switch("answer-code");
     let wished = (wish != "normal").then(|| {
         Refusal::new(&wish, format!("{wish} as the switch answer-code says"))
@@ -232,17 +230,18 @@ fn run(
     });
     if let Some(refusal) = wished {
         if gateway.desk.switch("answer-code-effect") == "carried-out" {
-            let carried_out = perform(gateway, operation, &message)?;
+            let carried_out = perform(gateway, operation, message)?;
             let note = format!("carried out all the same: {}", carried_out.answer.note);
             return Err(refusal.because(note));
         }
         return Err(refusal);
     }
-    let mut outcome = perform(gateway, operation, &message)?;
+    let mut outcome = perform(gateway, operation, message)?;
     let unknown = message.data.unknown(operation.fields());
     if !unknown.is_empty() {
         let names = unknown.join(", ");
-        outcome.answer.note.push_str(&format!("; ignored, because this call does not know them: {names}"));
+        outcome.answer.note += "; ignored, because this call does not know them: ";
+        outcome.answer.note += &names;
     }
     Ok(outcome)
 }
@@ -299,7 +298,7 @@ fn admit(
     check_date("requestDateTime", fields.required("requestDateTime", 14)?)?;
     let data =
         fields.object("requestData")?.ok_or_else(|| "mandatory field requestData is missing".to_owned())?;
-    Ok(Message { request_id, data })
+    Ok(Message { by_old_address: false, request_id, data })
 }
 
 fn header_text(headers: &HeaderMap, name: &str) -> String {

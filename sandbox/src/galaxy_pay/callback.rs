@@ -62,6 +62,7 @@ struct Callback<'a, D> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the wire's own names")]
 struct Transaction<'a> {
     #[serde(rename = "transactionID")]
     transaction_id: &'a str,

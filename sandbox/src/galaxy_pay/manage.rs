@@ -95,7 +95,8 @@ pub(super) fn refund(gateway: &Gateway, message: &Message) -> Result<Outcome, Re
     let id = message.data.required("transactionID", 50)?;
     let payment = gateway.found(id)?;
     let order = order(message, &payment)?;
-    if gateway.desk.switch("refund-providers") == "listed" && !is_refundable(&payment) {
+    let listed_only = gateway.desk.switch("refund-providers") == "listed";
+    if payment.state == PaymentState::Paid && listed_only && !is_refundable(&payment) {
         return Err(Refusal::new("400", "Refund is not supported for this provider").because(format!(
             "payments by {} {} are not in the documentation's list of providers that refund (switch refund-providers)",
             payment.method.as_deref().unwrap_or("an unknown method"),
@@ -205,4 +206,41 @@ fn live_in<'a>(tx: &'a mut Books<'_>, id: &str) -> Result<&'a mut Payment, Refus
 
 pub(super) fn used(tx: &mut Books<'_>, message: &Message) {
     tx.state_mut().request_ids.insert(message.request_id.clone());
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::desk::Room;
+    use crate::vault::Vault;
+
+    #[test]
+    fn a_year_after_the_payment_nothing_is_refunded() {
+        let room = Room::open(
+            Arc::new(super::super::GalaxyPay::new()),
+            "http://g".into(),
+            Arc::new(Vault::in_memory()),
+        );
+        let desk = room.unwrap().desk();
+        let order = super::super::order::Order {
+            order_id: "A".to_owned(),
+            amount: "100".to_owned(),
+            hundredths: 10_000,
+            currency: "VND".to_owned(),
+            auto_capture: true,
+            ..Default::default()
+        };
+        let paid = desk.update(|tx| {
+            let id = state::open(tx, Kind::PayWithOption, order).id;
+            state::debit(tx, &id).unwrap().payment
+        });
+        let paid = paid.unwrap();
+        let after = |days: i64| paid.finished_at.unwrap().plus_seconds(days * 86_400);
+        assert!(check_refund(&paid, 10_000, after(365)).is_ok());
+        let refusal = check_refund(&paid, 10_000, after(365).plus_seconds(1)).unwrap_err();
+        assert_eq!((refusal.code.as_str(), refusal.message.contains("older than one year")), ("400", true));
+        assert!(check_refund(&paid, 10_001, after(1)).is_err());
+    }
 }

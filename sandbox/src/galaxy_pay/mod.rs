@@ -19,6 +19,7 @@ mod pay;
 mod profile;
 mod signature;
 mod state;
+mod switches;
 mod texts;
 mod tokens;
 mod view;

@@ -72,6 +72,7 @@ pub(super) enum ApiOperation {
 
 /// An order as the merchant sent it; amounts and dates keep their characters.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the wire's own names")]
 pub(super) struct Order {
     pub(super) request_id: String,
     pub(super) order_id: String,

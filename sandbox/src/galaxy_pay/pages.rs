@@ -163,11 +163,7 @@ fn chosen(
     query: &Fields,
 ) -> Result<Option<(&'static str, Option<String>)>, ()> {
     let choices = choices(payment, t);
-    let wish = match (&payment.order.method, query.get("method")) {
-        (Some(method), _) => method,
-        (None, Some(method)) => method,
-        (None, None) => return Ok(None),
-    };
+    let Some(wish) = payment.order.method.as_ref().or_else(|| query.get("method")) else { return Ok(None) };
     let source = query.get("source");
     let fits = choices.into_iter().find(|choice| {
         choice.method == wish

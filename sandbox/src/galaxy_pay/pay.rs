@@ -18,8 +18,10 @@ pub(super) const QR_BANK: &str = "970437";
 
 /// `transaction/pay`: on the page, with a card that the merchant collected, or with a token.
 pub(super) fn pay(gateway: &Gateway, message: &Message) -> Result<Outcome, Refusal> {
-    let operations = ["PAY", "PAY_WITH_CREATE_TOKEN", "FAST_PAY"];
-    let mut order = Order::read(&message.request_id, &message.data, &operations)?;
+    // The official Node sample, which calls an old address, sends no apiOperation.
+    let plain = message.by_old_address && message.data.optional("apiOperation", 30)?.is_none();
+    let operations: &[&str] = if plain { &[] } else { &["PAY", "PAY_WITH_CREATE_TOKEN", "FAST_PAY"] };
+    let mut order = Order::read(&message.request_id, &message.data, operations)?;
     order.read_method(&message.data)?;
     let with = match order.read_source(&message.data)? {
         Source::Page => None,
@@ -94,7 +96,9 @@ fn charge_token(
 
 /// `transaction/payWithOption`: the payer chooses how on the page.
 pub(super) fn pay_with_option(gateway: &Gateway, message: &Message) -> Result<Outcome, Refusal> {
-    let order = Order::read(&message.request_id, &message.data, &["PAY", "PAY_WITH_CREATE_TOKEN"])?;
+    let plain = message.by_old_address && message.data.optional("apiOperation", 30)?.is_none();
+    let operations: &[&str] = if plain { &[] } else { &["PAY", "PAY_WITH_CREATE_TOKEN"] };
+    let order = Order::read(&message.request_id, &message.data, operations)?;
     gateway.opened(Kind::PayWithOption, order)
 }
 

@@ -176,7 +176,8 @@ fn escaped(text: &str) -> String {
             out.push(character);
         } else {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                out.push_str("\\u");
+                out.push_str(&hex::encode(unit.to_be_bytes()));
             }
         }
     }

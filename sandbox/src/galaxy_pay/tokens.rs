@@ -72,6 +72,7 @@ pub(super) fn query(gateway: &Gateway, message: &Message) -> Result<Outcome, Ref
 
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
+    #[expect(clippy::struct_field_names, reason = "the wire's own names")]
     struct Customer {
         #[serde(rename = "customerID")]
         customer_id: String,

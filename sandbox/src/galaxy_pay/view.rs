@@ -226,7 +226,8 @@ impl Gateway {
     ) -> Response {
         let mut h = Head::new(self, t, payment, problems);
         h.other = None;
-        render(h.status(), &ChoosePage { choices: choices(payment, t), h })
+        let choices = choices(payment, t);
+        render(h.status(), &ChoosePage { h, choices })
     }
 
     pub(super) fn contact_page(
@@ -240,7 +241,7 @@ impl Gateway {
         let fields = known.copied().collect();
         let mut h = Head::new(self, t, payment, problems);
         h.other = None;
-        render(h.status(), &ContactPage { fields, h })
+        render(h.status(), &ContactPage { h, fields })
     }
 
     pub(super) fn card_page(
@@ -255,7 +256,7 @@ impl Gateway {
         let method = if domestic { "DOMESTIC" } else { "INTERNATIONAL" };
         let query = format!("?lang={}&method={method}", t.code);
         let h = Head::new(self, t, payment, problems);
-        render(h.status(), &CardPage { domestic, typed, cards, query, h })
+        render(h.status(), &CardPage { h, domestic, typed, cards, query })
     }
 
     pub(super) fn challenge_page(
@@ -267,12 +268,12 @@ impl Gateway {
     ) -> Response {
         let mut h = Head::new(self, t, payment, problems);
         h.other = None;
-        render(h.status(), &ChallengePage { card, otp: card.challenge == Challenge::Otp, h })
+        render(h.status(), &ChallengePage { h, card, otp: card.challenge == Challenge::Otp })
     }
 
     pub(super) fn app_page(&self, t: &'static Texts, payment: &Payment, name: &str) -> Response {
         let h = Head::new(self, t, payment, Vec::new());
-        render(StatusCode::OK, &AppPage { name, h })
+        render(StatusCode::OK, &AppPage { h, name })
     }
 
     pub(super) fn qr_page(&self, t: &'static Texts, payment: &Payment) -> Response {
@@ -286,7 +287,7 @@ impl Gateway {
         let escaped = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
         let app = format!("/-/bank-app?qr={escaped}");
         let h = Head::new(self, t, payment, Vec::new());
-        render(StatusCode::OK, &QrPage { picture, text, app, h })
+        render(StatusCode::OK, &QrPage { h, picture, text, app })
     }
 
     /// Where the browser goes now; `None` if the merchant gave no address or there is no result.
