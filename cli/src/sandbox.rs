@@ -14,7 +14,8 @@ use tulbur_sandbox::{Sandbox, SandboxError};
 #[command(after_help = "\
 Examples:
   tulbur sandbox
-      control page on http://127.0.0.1:4000, Golomt E-Commerce on http://127.0.0.1:4001
+      control page on http://127.0.0.1:4000, and the providers on the ports after it: Golomt E-Commerce 4001,
+      Golomt Instore 4002, Galaxy Pay 4003, SocialPay mini app 4004
   tulbur sandbox --notify golomt-ecommerce=http://127.0.0.1:8080/notify/golomt-ecommerce
       tells a shop on port 8080 what happens to its payments
   tulbur sandbox --port 0 --json
