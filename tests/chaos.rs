@@ -21,6 +21,6 @@ async fn one_shop_on_sqlite() {
 /// Three shops on one PostgreSQL, whose server is restarted once, without mercy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_shops_on_one_postgres() {
-    let Some(database) = Database::postgres() else { return };
+    let Some(database) = Database::postgres().await else { return };
     Street::open(database, 3).await.run().await;
 }

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tulbur::core::{AccountConfig, AccountName, Clock, Poll, ProviderId, Registry, SecretString, Url};
-use tulbur::payments::{Payments, PostgresStore, Schedule, SealingKeys, SqliteStore, Store};
+use tulbur::payments::{Payments, Schedule, SealingKeys, open_store};
 use tulbur::web::{Web, WebSettings};
 
 use bank::Banks;
@@ -69,6 +69,9 @@ struct Options {
     /// Ask the bank every second, and take what a dead process left over soon: for tests against the sandbox
     #[arg(long, hide = true)]
     hasty: bool,
+    /// Give payers so many seconds, whatever the provider says: for tests against the sandbox
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    lifetime: Option<u64>,
     /// Stand still at a named point of a payment's way, to be killed there: for tests
     #[arg(long, hide = true, value_name = "POINT")]
     stop_at: Option<String>,
@@ -188,16 +191,11 @@ async fn open(options: &Options, home: &Url, bank: &Banks, goods: &Goods) -> Res
         builder = builder.account(Registry::linked()?.build(&account, &env)?);
     }
     if options.hasty {
-        builder = builder.schedule(hasty());
+        let mut schedule = hasty();
+        schedule.longest_life = options.lifetime.map(Duration::from_secs);
+        builder = builder.schedule(schedule);
     }
     Ok(builder.build().await?)
-}
-
-async fn open_store(address: &str) -> Result<Arc<dyn Store>> {
-    if address.starts_with("postgres") {
-        return Ok(Arc::new(PostgresStore::open(address).await?));
-    }
-    Ok(Arc::new(SqliteStore::open(address.trim_start_matches("sqlite:")).await?))
 }
 
 /// The accounts' settings. In production they come from TOML or the environment: `tulbur::core::accounts_from`.

@@ -1,7 +1,7 @@
 //! The ways to pay, and what each asks of which account.
 
 use tulbur::core::{AccountName, Language, Options, PageKind, Payer, Way};
-use tulbur::galaxy_pay::{ExpiryUnit, GalaxyPayOptions, LinkMethod, PaymentLink};
+use tulbur::galaxy_pay::{Checkout, ExpiryUnit, GalaxyPayOptions, LinkMethod, Method, PaymentLink};
 use tulbur::golomt_ecommerce::{GolomtEcommerceOptions, Page};
 use tulbur::payments::OpenPayment;
 
@@ -112,12 +112,13 @@ impl WayToPay {
             }
             "galaxy-modal" => {
                 let mut options = GalaxyPayOptions::default();
-                options.checkout = Some(tulbur::galaxy_pay::Checkout::default());
+                options.checkout = Some(Checkout::default());
+                options.method = Some(Method::International);
                 request.options(Options::new(&options)?)
             }
             "galaxy-hold" => {
                 let mut options = GalaxyPayOptions::default();
-                options.method = Some(tulbur::galaxy_pay::Method::International);
+                options.method = Some(Method::International);
                 request.options(Options::new(&options)?).capture_later()
             }
             _ => request,

@@ -27,6 +27,8 @@ pub struct Schedule {
     /// How long a process may work on an event or a question before another takes it over. A handler that works
     /// longer may be called twice.
     pub work_lease: Duration,
+    /// The longest that a payer's time is taken to be, whatever the provider says: for sandboxes only.
+    pub longest_life: Option<Duration>,
     /// Another pace of questions than the provider's own: for sandboxes only.
     pub pace: Option<Poll>,
 }
@@ -51,6 +53,7 @@ impl Default for Schedule {
             give_up_after: Duration::from_secs(7 * 24 * HOUR),
             operation_lease: Duration::from_secs(2 * MINUTE),
             work_lease: Duration::from_secs(MINUTE),
+            longest_life: None,
             pace: None,
         }
     }

@@ -130,7 +130,7 @@ async fn kill(street: Arc<Street>, over: Arc<AtomicBool>) {
             shop.start(None).await;
         }
         beats += 1;
-        if beats == 5 && street.restart_server().await {
+        if beats == 3 && street.restart_server().await {
             street.server_restarts.fetch_add(1, Ordering::Relaxed);
         }
     }

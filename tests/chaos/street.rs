@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tulbur_payments::store_suite::{TestDatabase, postgres_for_tests};
 use tulbur_tests::{Caller, Chance, Sandbox, Shop, number, shop_program};
 
 use super::accidents::{Accidents, Struck};
@@ -20,12 +21,40 @@ pub(crate) const PROVIDERS: [&str; 3] = ["golomt-ecommerce", "golomt-instore", "
 const AT_ONCE: u64 = 12;
 
 pub(crate) enum Database {
+    /// A file in the shop's folder.
     Sqlite,
+    /// A database that several shops share.
+    Postgres(TestDatabase, String),
 }
 
 impl Database {
-    pub(crate) fn postgres() -> Option<Self> {
-        None
+    /// None where there is no PostgreSQL, and none is required.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let server = postgres_for_tests()?;
+        let database = server.database().await.expect("the server makes a database");
+        let address = database.url();
+        Some(Self::Postgres(database, address))
+    }
+
+    fn address(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres(_, address) => Some(address),
+        }
+    }
+
+    /// Restarts the server without letting anybody finish; `false` if there is none of ours.
+    async fn restart(&self) -> bool {
+        let Self::Postgres(database, _) = self else { return false };
+        let Some(server) = database.server() else { return false };
+        server.stop_immediately().expect("the server stops");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        server.start_again().expect("the server starts again");
+        true
+    }
+
+    fn can_restart(&self) -> bool {
+        matches!(self, Self::Postgres(database, _) if database.server().is_some())
     }
 }
 
@@ -64,9 +93,9 @@ impl Street {
         let mut all = Vec::new();
         for _ in 0..shops {
             // One folder: the shops share the key that seals what they store.
-            let mut shop = Shop::new(program, &home, &sandbox);
+            let mut shop = Shop::new(program, &home, &sandbox).option("--lifetime", "12");
             if let Some(address) = database.address() {
-                shop = shop.database(address);
+                shop = shop.option("--database", address);
             }
             shop.start(None).await;
             all.push(shop);
@@ -145,6 +174,10 @@ impl Street {
         println!("{verdict}");
         print_struck(&struck);
         assert!(self.kills.load(Ordering::Relaxed) > 0, "nobody was killed");
+        if self.database.can_restart() {
+            let restarts = self.server_restarts.load(Ordering::Relaxed);
+            assert_eq!(restarts, 1, "the database server was not restarted");
+        }
         let missing: Vec<String> = struck
             .iter()
             .filter(|one| one.times == 0)
@@ -155,7 +188,7 @@ impl Street {
     }
 
     pub(crate) async fn restart_server(&self) -> bool {
-        self.database.restart()
+        self.database.restart().await
     }
 }
 
@@ -169,20 +202,5 @@ fn print_struck(struck: &[Struck]) {
             .map(|one| format!("{} {}", one.kind, one.times))
             .collect();
         println!("  {provider}: {}", of.join(", "));
-    }
-}
-
-impl Database {
-    fn address(&self) -> Option<&str> {
-        match self {
-            Self::Sqlite => None,
-        }
-    }
-
-    /// Restarts the server without letting anybody finish; `false` if there is none.
-    fn restart(&self) -> bool {
-        match self {
-            Self::Sqlite => false,
-        }
     }
 }

@@ -262,7 +262,7 @@ pub struct Shop {
     port: u16,
     control: String,
     level: String,
-    database: Option<String>,
+    further: Vec<String>,
     process: Option<Process>,
     http: reqwest::Client,
 }
@@ -281,7 +281,7 @@ impl Shop {
             port: free_port(),
             control: sandbox.control.clone(),
             level: "warn".to_owned(),
-            database: None,
+            further: Vec::new(),
             process: None,
             http,
         }
@@ -294,10 +294,10 @@ impl Shop {
         self
     }
 
-    /// With a database that it shares with others.
+    /// With a further option and its value, through all its lives.
     #[must_use]
-    pub fn database(mut self, address: &str) -> Self {
-        self.database = Some(address.to_owned());
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.further.extend([name.to_owned(), value.to_owned()]);
         self
     }
 
@@ -317,9 +317,7 @@ impl Shop {
             "--sandbox".to_owned(),
             self.control.clone(),
         ]);
-        if let Some(database) = &self.database {
-            arguments.extend(["--database".to_owned(), database.clone()]);
-        }
+        arguments.extend(self.further.iter().cloned());
         if let Some(point) = stop_at {
             arguments.extend(["--stop-at".to_owned(), point.to_owned()]);
         }

@@ -292,10 +292,17 @@ impl<'a> Step<'a> {
             return;
         }
         self.payment.next = next;
-        let lifetime = self.situation.flow.lifetime.unwrap_or(self.situation.schedule.lifetime);
-        self.payment.expires_at = Some(expires_at.unwrap_or(self.now().after(lifetime)));
+        self.payment.expires_at = Some(self.end_of_life(expires_at));
         self.reschedule();
         self.write(Source::Answer, "the provider made it; the payer can go on");
+    }
+
+    /// When the payer's time ends: as the provider says, as the flow says, or as long as we wait.
+    fn end_of_life(&self, said: Option<Timestamp>) -> Timestamp {
+        let schedule = self.situation.schedule;
+        let lifetime = self.situation.flow.lifetime.unwrap_or(schedule.lifetime);
+        let end = said.unwrap_or(self.now().after(lifetime));
+        schedule.longest_life.map_or(end, |longest| end.min(self.now().after(longest)))
     }
 
     fn write_failed(&mut self, outcome: Outcome, why: &str, code: Option<String>, text: Option<String>) {
@@ -559,16 +566,16 @@ impl<'a> Step<'a> {
         }
         if self.payment.operation == OperationState::Unknown && self.payment.status.is_open() {
             self.payment.operation = OperationState::Succeeded;
-            let lifetime = self.situation.flow.lifetime.unwrap_or(self.situation.schedule.lifetime);
-            self.payment.expires_at.get_or_insert(self.situation.now.after(lifetime));
+            let end = self.end_of_life(None);
+            self.payment.expires_at.get_or_insert(end);
         }
         if !proven.next.is_empty() {
             self.payment.next.clone_from(&proven.next);
         }
         if proven.source == Source::Answer {
             self.payment.operation = OperationState::Succeeded;
-            let lifetime = self.situation.flow.lifetime.unwrap_or(self.situation.schedule.lifetime);
-            self.payment.expires_at.get_or_insert(self.situation.now.after(lifetime));
+            let end = self.end_of_life(None);
+            self.payment.expires_at.get_or_insert(end);
             self.reschedule();
             self.write(Source::Answer, "the provider has it; not final yet");
             return;
