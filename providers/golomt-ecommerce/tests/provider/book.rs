@@ -38,6 +38,7 @@ fn operations_and_flows_are_as_the_book_has_them() {
                 FlowStart::Invoice(_) => "an invoice",
                 FlowStart::CardSetup => "a card set-up",
                 FlowStart::Charge => "the charge of a saved card",
+                FlowStart::Options => "options",
             };
             let effect = if flow.effect == FlowEffect::MovesMoney { "yes" } else { "no" };
             assert_eq!(flow.query_by, QueryBy::MerchantRef);
