@@ -113,7 +113,13 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
     })
 }
 
-async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+/// The version of the newest tables that this knows: what opening a database brings it to. Its own stands in
+/// `tulbur_migrations`.
+pub fn newest_tables() -> i64 {
+    migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn migrator() -> Migrator {
     let first = Migration::new(
         1,
         "payments, operations, events, inbox, history".into(),
@@ -123,8 +129,12 @@ async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     );
     let mut migrator = Migrator::with_migrations(vec![first]);
     migrator.dangerous_set_table_name("tulbur_migrations");
+    migrator
+}
+
+async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     // It holds an advisory lock meanwhile, so that processes that start at once wait for each other.
-    migrator.run(pool).await.map_err(|error| match error {
+    migrator().run(pool).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
         other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),

@@ -108,7 +108,13 @@ pub(crate) fn parse(address: &str) -> Result<SqliteConnectOptions, StoreError> {
     Ok(if rest.contains("mode=") { options } else { options.create_if_missing(true) })
 }
 
-async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+/// The version of the newest tables that this knows: what opening a database brings it to. Its own stands in
+/// `tulbur_migrations`.
+pub fn newest_tables() -> i64 {
+    migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn migrator() -> Migrator {
     let simple = |version, about: &'static str, sql: sqlx::SqlStr| {
         Migration::new(version, about.into(), MigrationType::Simple, sql, false)
     };
@@ -118,7 +124,11 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
         simple(3, "handlers that keep no order", include_str!("0003.sql").into_sql_str()),
     ]);
     migrator.dangerous_set_table_name("tulbur_migrations");
-    migrator.run(pool).await.map_err(|error| match error {
+    migrator
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    migrator().run(pool).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
         other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),
