@@ -1,0 +1,103 @@
+//! `tulbur payments`.
+
+mod act;
+mod advice;
+mod attention;
+mod list;
+mod show;
+
+use std::sync::Arc;
+
+pub(crate) use act::{parse_name, who};
+pub(crate) use list::view;
+
+use clap::{Args, Subcommand};
+use tulbur::OrderRef;
+use tulbur::payments::{PaymentRecord, Store};
+
+use crate::database::{DatabaseOptions, Setup};
+use crate::out::Failure;
+
+/// How many payments a name may mean before a person has to be more exact.
+const MOST_NAMED: u32 = 10;
+
+/// The options of `tulbur payments`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The database of a running application is read without disturbing it. What moves money, and what is declared, asks first.
+
+Examples:
+  export TULBUR_DATABASE=sqlite:shop.db
+  tulbur payments list --unknown
+  tulbur payments show order-1042
+  tulbur payments attention")]
+pub(crate) struct Options {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lists payments, newest first
+    List(list::Options),
+    /// Tells everything of a payment or order: what happened, what is waited for, what to do
+    Show(show::Options),
+    /// Lists what waits for a person, and what to do about each
+    Attention,
+    /// Makes a payment due to be asked about now, and its given-up events due to be delivered
+    Retry(act::RetryOptions),
+    /// Takes a person's word: strikes an item off the list, or says what became of a payment or an operation
+    Resolve(act::ResolveOptions),
+    /// Gives money back
+    Refund(act::RefundOptions),
+}
+
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let setup = Setup::read(&options.database)?;
+    let json = options.database.json;
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("cannot start: {error}"))?;
+    runtime.block_on(async {
+        let store = setup.store().await?;
+        match &options.command {
+            Command::List(list) => list::run(list, &*store, setup.wall, json).await,
+            Command::Show(show) => show::run(show, &*store, setup.wall, json).await,
+            Command::Attention => attention::run(&*store, setup.wall, json).await,
+            Command::Retry(retry) => act::retry(retry, &setup, &store, json).await,
+            Command::Resolve(resolve) => act::resolve(resolve, &setup, &store, json).await,
+            Command::Refund(refund) => act::refund(refund, &setup, &store, json).await,
+        }
+    })
+}
+
+/// The payments that a name means: of an order all of them, else the one that is called so.
+async fn find(store: &dyn Store, name: &str) -> Result<Vec<PaymentRecord>, Failure> {
+    if let Ok(order) = OrderRef::parse(name)
+        && let Some(order) = store.order(&order).await?
+    {
+        return Ok(order.payments);
+    }
+    let found = store.named(name, MOST_NAMED).await?;
+    if found.is_empty() {
+        return Err(Failure::new(format!(
+            "there is no order, payment or reference `{name}` in this database; `tulbur payments list` shows the newest"
+        )));
+    }
+    Ok(found)
+}
+
+/// The one payment that a name means.
+async fn find_one(store: &Arc<dyn Store>, name: &str) -> Result<PaymentRecord, Failure> {
+    let mut found = find(&**store, name).await?;
+    if found.len() > 1 {
+        let ids: Vec<String> =
+            found.iter().map(|payment| format!("{} ({})", payment.id, payment.status)).collect();
+        return Err(Failure::new(format!(
+            "`{name}` means {} payments; name one: {}",
+            ids.len(),
+            ids.join(", ")
+        )));
+    }
+    found.pop().ok_or_else(|| Failure::new(format!("order `{name}` has no payment")))
+}
