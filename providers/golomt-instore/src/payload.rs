@@ -29,6 +29,12 @@ pub(crate) fn next(desc: &str, way: Way, amount: Money) -> Result<Vec<NextAction
         let why = "it is neither an EMVCo payload nor a link that opens an app";
         return Err(Error::new(ErrorKind::Malformed, why).with_field("desc"));
     }
+    // This form of link carries another issuer's QR.
+    if let Some((_, payload)) = desc.split_once("qPay_QRcode=")
+        && payload.starts_with(EMVCO)
+    {
+        check_payload(payload, amount)?;
+    }
     let link = AppLink { name: "SocialPay".into(), link: desc.to_owned(), logo: None };
     // R-erxes draws a QR of the link as well: a phone's camera opens the app from it.
     let next = [NextAction::OpenApp(vec![link]), NextAction::ShowQr(desc.to_owned())];
@@ -58,7 +64,8 @@ fn check_payload(text: &str, asked: Money) -> Result<()> {
     }
 }
 
-/// A link that an app may own. Its exact form is unknown, so any scheme but a browser's own is taken.
+/// A link that an app may own. Its exact form is unknown, so any scheme but a browser's own is taken; and blanks, because
+/// a link that carries a QR's payload may have the merchant's name as it is.
 fn is_link(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -67,7 +74,8 @@ fn is_link(text: &str) -> bool {
         && !rest.is_empty()
         && text.len() <= LONGEST
         && !NOT_APPS.iter().any(|known| scheme.eq_ignore_ascii_case(known))
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+        && text.trim() == text
+        && !text.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' '))
 }
 
 #[cfg(test)]
@@ -97,6 +105,7 @@ mod tests {
         for link in [
             LINK,
             "socialpay-payment://q?qPay_QRcode=0002010102",
+            "socialpay-payment://q?qPay_QRcode=00020101021254041100590851 b-test",
             "https://pay.example/socialpay-payment?a=b",
         ] {
             let in_app = next(link, Way::App, money("1100")).unwrap();
@@ -115,6 +124,9 @@ mod tests {
     fn a_qr_that_asks_for_other_money_is_not_shown() {
         let error = next(SAMPLE, Way::Qr, money("1100.01")).unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::Untrusted, Some("desc")));
+        let link = format!("socialpay-payment://q?qPay_QRcode={SAMPLE}");
+        assert!(next(&link, Way::App, money("1100")).is_ok());
+        assert_eq!(next(&link, Way::App, money("1")).unwrap_err().kind(), ErrorKind::Untrusted);
         let dollars = SAMPLE.replace("5303496", "5303840");
         assert_eq!(next(&dollars, Way::Qr, money("1100")).unwrap_err().kind(), ErrorKind::Untrusted);
     }
@@ -140,7 +152,8 @@ mod tests {
             "JavaScript://x",
             "data://text/html,x",
             "socialpay payment://key=a",
-            "socialpay-payment://key=a b",
+            "socialpay-payment://key=a ",
+            "socialpay-payment://key=a\u{a0}b",
             "socialpay-payment://key=a\n",
             "1a://x",
             "000201\u{0}",
