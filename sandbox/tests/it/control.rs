@@ -252,7 +252,7 @@ async fn the_page_shows_everything_and_works_by_forms() {
 async fn the_book_names_every_switch_fault_action_and_card() {
     let page = include_str!("../../../docs/src/sandbox.md");
     let (sandbox, ..) = start().await;
-    for id in [BANK, "golomt-instore", "golomt-mini-app"] {
+    for id in [BANK, "golomt-instore", "galaxy-pay", "golomt-mini-app"] {
         let bank = sandbox.provider(id).unwrap();
         let heading = format!("### `{id}`\n");
         let (_, section) = page.split_once(&heading).unwrap_or_else(|| panic!("{id} has no section"));
@@ -276,11 +276,11 @@ async fn the_book_names_every_switch_fault_action_and_card() {
             assert!(page.contains(&format!("`{value}`")), "{id}: {name}");
         }
     }
-    for card in tulbur_sandbox::golomt_ecommerce::TEST_CARDS {
-        let row = page
-            .lines()
-            .find(|line| line.replace(' ', "").starts_with(&format!("|{}|`{}`", card.number, card.id)));
-        assert!(row.is_some(), "{}", card.id);
+    let bank = tulbur_sandbox::golomt_ecommerce::TEST_CARDS.iter().map(|card| (card.number, card.id));
+    let gateway = tulbur_sandbox::galaxy_pay::TEST_CARDS.iter().map(|card| (card.number, card.id));
+    for (number, id) in bank.chain(gateway) {
+        let row = page.lines().find(|line| line.replace(' ', "").starts_with(&format!("|{number}|`{id}`")));
+        assert!(row.is_some(), "{id}");
     }
 }
 
