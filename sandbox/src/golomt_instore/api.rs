@@ -367,3 +367,81 @@ fn noted(mut response: Response, why: &str) -> Response {
     response.extensions_mut().insert(Note::refused(why));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::{DEFAULT_SECRET, DEFAULT_TERMINAL, GolomtInstore};
+    use super::*;
+    use crate::desk::Room;
+    use crate::vault::Vault;
+
+    const ALL: [Operation; 7] = [
+        Operation::Phone,
+        Operation::Qr,
+        Operation::Deeplink,
+        Operation::Cancel,
+        Operation::Check,
+        Operation::Refund,
+        Operation::Settlement,
+    ];
+
+    fn bank() -> Bank {
+        let plugin = GolomtInstore::new();
+        let vault = Arc::new(Vault::in_memory());
+        let desk = Room::open(Arc::new(plugin.clone()), "http://bank".into(), vault).unwrap().desk();
+        Bank { plugin, desk }
+    }
+
+    fn signed(invoice: &str, amount: &str) -> serde_json::Value {
+        let sum = checksum(DEFAULT_SECRET, &[DEFAULT_TERMINAL, invoice, amount]);
+        json!({ "terminal": DEFAULT_TERMINAL, "invoice": invoice, "amount": amount, "checksum": sum })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_bytes_are_refused_in_words(body in any::<Vec<u8>>()) {
+            let bank = bank();
+            for operation in ALL {
+                let refusal = bank.admit(operation, &body).err().expect("no bytes sign themselves");
+                prop_assert!(!refusal.why.is_empty());
+            }
+        }
+
+        #[test]
+        fn near_requests_are_refused_in_words(
+            body in r#"\{("(terminal|invoice|amount|checksum|phone)":("13161272"|"[a-f0-9]{0,64}"|[0-9.e+-]{1,6}|null|\[\]),?){0,5}\}"#,
+        ) {
+            let bank = bank();
+            for operation in ALL {
+                let refusal = bank.admit(operation, body.as_bytes()).err().expect("nobody guesses a checksum");
+                prop_assert!(!refusal.why.contains(DEFAULT_SECRET));
+            }
+        }
+
+        /// What is signed passes whatever its characters are, and no other amount passes for it.
+        #[test]
+        fn a_signed_request_passes_and_another_amount_does_not(
+            invoice in "\\PC{1,32}",
+            whole in 1u64..10_000_000_000,
+            cents in proptest::option::of(0u64..100),
+            other in "[0-9]{1,9}(\\.[0-9]{1,2})?",
+        ) {
+            let bank = bank();
+            let amount = cents.map_or_else(|| whole.to_string(), |cents| format!("{whole}.{cents:02}"));
+            let mut body = signed(&invoice, &amount);
+            let admitted = bank.admit(Operation::Qr, body.to_string().as_bytes());
+            prop_assert_eq!(admitted.map(|call| call.text("amount").to_owned()).map_err(|no| no.why), Ok(amount.clone()));
+            prop_assume!(other != amount);
+            body["amount"] = other.into();
+            let refused = bank.admit(Operation::Qr, body.to_string().as_bytes()).err();
+            prop_assert!(refused.is_some_and(|refusal| refusal.why.contains("checksum does not match")));
+        }
+    }
+}
