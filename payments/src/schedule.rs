@@ -68,7 +68,7 @@ pub(crate) fn spread(wait: Duration, name: &str, step: u32) -> Duration {
         .bytes()
         .chain(step.to_be_bytes())
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    wait - wait / 10 * ((hash >> 16) % 1024) / 1024
+    wait.saturating_sub((wait / 10_240).saturating_mul((hash >> 16) % 1024))
 }
 
 /// When to ask next, given how often it was asked since the last change.
@@ -79,11 +79,14 @@ pub(crate) fn next_question(
     now: Timestamp,
 ) -> Option<Timestamp> {
     if flow.query_by == QueryBy::Nothing {
-        // Nothing can be asked; an open payment is looked at once, when its time is over.
-        return payment
-            .status
-            .is_open()
-            .then(|| payment.expires_at.unwrap_or(now).after(schedule.margin).max(now));
+        // Nothing can be asked. It is looked at once, when its time is over: until then what was given up here can
+        // still be paid.
+        let end = payment.expires_at.unwrap_or(now).after(schedule.margin);
+        let given_up = payment.status.is_failed()
+            && payment.ended_by == Some(EndedBy::Us)
+            && payment.operation == OperationState::Succeeded
+            && end > now;
+        return (payment.status.is_open() || given_up).then(|| end.max(now));
     }
     let poll = schedule.poll(flow);
     let wait = || {
@@ -130,7 +133,7 @@ mod tests {
             let spread = spread(wait, &name, 7);
             assert_eq!(spread, super::spread(wait, &name, 7));
             assert!(spread <= wait && spread > wait * 9 / 10, "{spread:?}");
-            let tenth = (wait - spread).as_millis() / 3000;
+            let tenth = wait.saturating_sub(spread).as_millis() / 3000;
             tenths[usize::try_from(tenth).unwrap()] += 1;
         }
         assert!(tenths.iter().all(|count| (60..140).contains(count)), "{tenths:?}");

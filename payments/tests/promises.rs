@@ -608,3 +608,21 @@ async fn what_cannot_be_asked_about_and_is_not_proven_goes_to_a_person() {
     assert_eq!(shop.kinds("2").await, ["expired", "attention", "paid"]);
     assert!(shop.payments.attention().await.unwrap().is_empty(), "all of it is settled");
 }
+
+#[tokio::test]
+async fn what_was_given_up_and_cannot_be_asked_about_is_looked_up_by_a_person() {
+    let shop = Shop::open().await;
+    let payment = shop.payments.open(shop.request("1", 1500).way(Way::App)).await.unwrap();
+    shop.payments.cancel(&payment.id).await.unwrap();
+    shop.work().await;
+    assert!(shop.payments.attention().await.unwrap().is_empty(), "it can still be paid");
+    shop.work_for_days().await;
+    let attention = shop.payments.attention().await.unwrap();
+    assert_eq!(attention.len(), 1);
+    assert_eq!(attention[0].kind, AttentionKind::UnresolvedOperation);
+    assert_eq!(shop.kinds("1").await, ["canceled", "attention"]);
+    // It had been paid all the same, and the person finds it.
+    shop.payments.declare_payment(&payment.id, true, "Bold").await.unwrap();
+    assert_eq!(shop.kinds("1").await, ["canceled", "attention", "paid"]);
+    assert!(shop.payments.attention().await.unwrap().is_empty());
+}

@@ -407,18 +407,23 @@ impl<'a> Step<'a> {
             .expires_at
             .is_some_and(|end| self.now() >= end.after(self.situation.schedule.margin));
         let unknown = self.payment.operation == OperationState::Unknown && !self.is_inert();
+        let untold = self.situation.flow.query_by == QueryBy::Nothing;
+        if over && untold && !self.payment.status.is_success() {
+            if self.payment.status.is_open() {
+                self.end(Status::Expired, EndedBy::Us);
+            }
+            self.payment.ask_at = None;
+            self.attention(
+                AttentionKind::UnresolvedOperation,
+                "its time is over, nothing proved that it was paid, and the provider cannot be asked; look it up with \
+                 the provider",
+            );
+            self.write(Source::Clock, "its time is over, and nothing proved that it was paid");
+            return;
+        }
         if self.payment.status.is_open() && over && !unknown {
             self.end(Status::Expired, EndedBy::Us);
-            if self.situation.flow.query_by == QueryBy::Nothing {
-                self.attention(
-                    AttentionKind::UnresolvedOperation,
-                    "its time is over, nothing proved that it was paid, and the provider cannot be asked; look it up \
-                     with the provider",
-                );
-                self.write(Source::Clock, "its time is over, and nothing proved that it was paid");
-            } else {
-                self.write(Source::Clock, "its time is over, and the last question found it unpaid");
-            }
+            self.write(Source::Clock, "its time is over, and the last question found it unpaid");
             return;
         }
         self.payment.ask_at = self.next();
