@@ -64,6 +64,10 @@ mod book {
     struct Operating;
     #[doc = include_str!("../docs/src/testing.md")]
     struct Testing;
+    #[doc = include_str!("../docs/src/webhooks.md")]
+    struct Webhooks;
+    #[doc = include_str!("../docs/src/observability.md")]
+    struct Observability;
     #[cfg(feature = "actix")]
     #[doc = include_str!("../docs/src/web.md")]
     struct Web;

@@ -5,6 +5,7 @@
 //! amount, address or secret is one.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tulbur_core::{AccountName, ErrorKind, Timestamp};
@@ -223,9 +224,13 @@ fn number(count: u64) -> u32 {
 }
 
 /// When the store was last looked at as a whole, and how long to wait before the next time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sampler(Arc<Mutex<Sampled>>);
+
 #[derive(Debug, Default)]
-pub(crate) struct Sampler {
+struct Sampled {
     next: Option<Timestamp>,
+    under_way: bool,
 }
 
 impl Sampler {
@@ -233,18 +238,27 @@ impl Sampler {
     /// A look that takes long is taken rarely: at most one part in so many of the time.
     const SHARE: u32 = 100;
 
-    /// Sets the gauges, if it is time.
-    pub(crate) async fn sample(&mut self, payments: &Payments) {
-        let now = payments.now();
-        if self.next.is_some_and(|next| now < next) {
-            return;
-        }
+    /// Whether it is time. Whoever is told so must look.
+    pub(crate) fn is_time(&self, now: Timestamp) -> bool {
+        let mut sampled = self.lock();
+        let time = !sampled.under_way && sampled.next.is_none_or(|next| now >= next);
+        sampled.under_way |= time;
+        time
+    }
+
+    /// Sets the gauges.
+    pub(crate) async fn sample(&self, payments: &Inner) {
+        let now = payments.clock.now();
         let began = Instant::now();
-        if let Err(error) = payments.0.gauge(now).await {
+        if let Err(error) = payments.gauge(now).await {
             tracing::warn!(%error, "the database could not be looked at for its numbers; trying again later");
         }
         let pause = began.elapsed().saturating_mul(Self::SHARE).max(Self::EVERY);
-        self.next = Some(now.after(pause));
+        *self.lock() = Sampled { next: Some(now.after(pause)), under_way: false };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sampled> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -119,7 +119,7 @@ impl Payments {
         }
         let _hearing = self.0.hear();
         let mut work = Work::new();
-        let mut sampler = Sampler::default();
+        let sampler = Sampler::default();
         loop {
             let pause = match work.take(self).await {
                 Ok(true) => Duration::ZERO,
@@ -130,7 +130,13 @@ impl Payments {
                 }
             };
             self.0.forget_old_asks();
-            sampler.sample(self).await;
+            if sampler.is_time(self.now()) {
+                let (sampler, inner) = (sampler.clone(), Arc::clone(&self.0));
+                work.jobs.spawn(async move {
+                    sampler.sample(&inner).await;
+                    Ok(())
+                });
+            }
             while let Some(result) = work.jobs.try_join_next() {
                 note(result);
             }

@@ -31,7 +31,9 @@ CREATE INDEX tulbur_payments_provider_ref ON tulbur_payments (account, provider_
 CREATE INDEX tulbur_payments_due ON tulbur_payments (ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX tulbur_payments_newest ON tulbur_payments (created_at DESC, id DESC);
 CREATE INDEX tulbur_payments_paid ON tulbur_payments (account, paid_at) WHERE paid_at IS NOT NULL;
-CREATE INDEX tulbur_payments_open ON tulbur_payments (created_at) WHERE status IN ('pending', 'authorized');
+-- What the numbers of a whole store are read from: nothing but indexes, of what is open only.
+CREATE INDEX tulbur_payments_open ON tulbur_payments (created_at, status, operation)
+    WHERE status IN ('pending', 'authorized');
 
 CREATE TABLE tulbur_operations (
     operation_ref TEXT COLLATE "C" PRIMARY KEY,
@@ -43,6 +45,7 @@ CREATE TABLE tulbur_operations (
     body          TEXT NOT NULL
 );
 CREATE INDEX tulbur_operations_of_payment ON tulbur_operations (payment, created_at);
+CREATE INDEX tulbur_operations_unknown ON tulbur_operations (state) WHERE state = 'unknown';
 CREATE INDEX tulbur_operations_due ON tulbur_operations (lease_until) WHERE lease_until IS NOT NULL;
 
 CREATE TABLE tulbur_keys (
@@ -123,5 +126,6 @@ CREATE TABLE tulbur_inbox (
     times      BIGINT NOT NULL DEFAULT 1,
     UNIQUE (account, repeat_key, meaning)
 );
+CREATE INDEX tulbur_attention_open ON tulbur_attention (at, key) WHERE resolved_at IS NULL;
 CREATE INDEX tulbur_inbox_newest ON tulbur_inbox (at DESC, id DESC);
 CREATE INDEX tulbur_inbox_refused ON tulbur_inbox (account, at) WHERE verdict = 'refused';
