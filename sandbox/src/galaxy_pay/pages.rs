@@ -26,20 +26,29 @@ pub(super) fn routes() -> Router<Gateway> {
         .route(
             "/checkout/vietjet/script-modal.js",
             get(|| async {
-                asset("text/javascript", include_str!("../../templates/galaxy-pay/script-modal.js"))
+                asset(
+                    "text/javascript; charset=utf-8",
+                    include_str!("../../templates/galaxy-pay/script-modal.js"),
+                )
             }),
         )
         .route(
             "/-/page.css",
-            get(|| async { asset("text/css", include_str!("../../templates/golomt-ecommerce/page.css")) }),
+            get(|| async {
+                asset("text/css; charset=utf-8", include_str!("../../templates/golomt-ecommerce/page.css"))
+            }),
         )
         .route(
             "/-/gateway.css",
-            get(|| async { asset("text/css", include_str!("../../templates/galaxy-pay/gateway.css")) }),
+            get(|| async {
+                asset("text/css; charset=utf-8", include_str!("../../templates/galaxy-pay/gateway.css"))
+            }),
         )
         .route(
             "/-/page.js",
-            get(|| async { asset("text/javascript", include_str!("../../templates/galaxy-pay/page.js")) }),
+            get(|| async {
+                asset("text/javascript; charset=utf-8", include_str!("../../templates/galaxy-pay/page.js"))
+            }),
         )
 }
 

@@ -1,9 +1,10 @@
 "use strict";
+// The page around may be in any encoding, so this file is plain ASCII.
 // The modal checkout, played by the sandbox: opens a checkout's endpoint in a frame over the merchant's page.
 (() => {
   const CONTAINER = "galaxy-pay-sdk";
   const POPUP = "galaxy-pay-upc-popup";
-  const CLOSE = { vi: "Đóng", en: "Close" };
+  const CLOSE = { vi: "\u0110\u00f3ng", en: "Close" };
 
   window.galaxyPaySubmitPayment = (endpoint, onResult, onClose, options) => {
     const language = options && options.language === "en" ? "en" : "vi";
@@ -29,7 +30,7 @@
     });
     const button = document.createElement("button");
     button.type = "button";
-    button.textContent = CLOSE[language] + " ×";
+    button.textContent = CLOSE[language] + " \u00d7";
     Object.assign(button.style, { margin: "0 0 .5rem", padding: ".4rem 1rem", font: "inherit" });
     const frame = document.createElement("iframe");
     frame.src = address.href;
