@@ -64,6 +64,65 @@ async fn full() {
     recovers(&shop, &reference).await;
 }
 
+/// A real file system without room: its last pages are taken by somebody else.
+#[tokio::test]
+async fn full_disk() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let mut shop = Shop::open().await;
+    shop.folder = tempfile::tempdir_in(disk.path()).unwrap();
+    shop.restart().await;
+    let payment = shop.payments.open(shop.request("1", 1500)).await.unwrap();
+    let reference = payment.reference.merchant_ref.clone();
+    let filler = disk.path().join("filler");
+    // Down to the last page, so that no write-ahead log can grow.
+    for size in [65_536, 4096, 512, 1] {
+        let mut file = std::fs::File::options().create(true).append(true).open(&filler).unwrap();
+        while std::io::Write::write_all(&mut file, &vec![0; size]).is_ok() {}
+    }
+    let error = loop {
+        // The log has room for a little; then there is none.
+        let number = shop.bank.lock().unwrap().creates;
+        match shop.payments.open(shop.request(&format!("fill-{number}"), 1500)).await {
+            Ok(_) => assert!(number < 1000, "the disk is never full"),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, Error::Store(StoreError::Full)), "{error:?}");
+    let reply = shop.notify(&Shop::body(&reference, "000", "1500.00")).await;
+    assert_eq!(reply.status, 503, "what cannot be stored is not answered with success");
+    std::fs::remove_file(&filler).unwrap();
+    assert_eq!(shop.notify(&Shop::body(&reference, "000", "1500.00")).await.status, 200);
+    assert_eq!(shop.kinds("1").await, ["paid"]);
+    shop.payments.open(shop.request("after", 1500)).await.unwrap();
+}
+
+/// A file system in memory of eight megabytes, where this process may mount one.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(folder.path());
+        if mount.output().is_ok_and(|done| done.status.success()) {
+            return Some(Self(folder));
+        }
+        eprintln!("left out: no file system can be mounted here, so no disk can be filled");
+        None
+    }
+
+    fn path(&self) -> &std::path::Path {
+        self.0.path()
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Files that are still open keep it busy; it goes with the last of them.
+        drop(std::process::Command::new("umount").arg("--lazy").arg(self.0.path()).status());
+    }
+}
+
 #[tokio::test]
 async fn read_only() {
     let mut shop = Shop::open().await;

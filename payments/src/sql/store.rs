@@ -39,10 +39,19 @@ impl TheStore {
 /// Commits one caller's changes, in a transaction of their own.
 pub(super) async fn commit_one(pool: &Pool, changes: &Changes) -> Result<(), StoreError> {
     let mut tx = dialect::begin(pool).await?;
-    dialect::hold_streams(&mut tx, std::iter::once(changes)).await?;
-    write_changes(&mut tx, changes).await?;
-    dialect::announce(&mut tx, std::iter::once(changes)).await?;
-    tx.commit().await.map_err(store_error)
+    let written = async {
+        dialect::hold_streams(&mut tx, std::iter::once(changes)).await?;
+        write_changes(&mut tx, changes).await?;
+        dialect::announce(&mut tx, std::iter::once(changes)).await
+    };
+    match written.await {
+        Ok(()) => tx.commit().await.map_err(store_error),
+        Err(error) => {
+            // If that fails, the connection is broken and is closed.
+            drop(tx.rollback().await);
+            Err(error)
+        }
+    }
 }
 
 #[async_trait]

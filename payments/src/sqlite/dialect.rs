@@ -1,6 +1,9 @@
 //! What is SQLite's own: transactions, leases, errors.
 
-use sqlx::{Sqlite, Transaction};
+use std::ops::{Deref, DerefMut};
+
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
 use tokio::sync::mpsc;
 
 use super::store::commit_one;
@@ -29,9 +32,59 @@ pub(super) const TAKE_EVENTS: &str = "UPDATE tulbur_events SET due_at = $1, atte
       AND earlier.seq < this.seq AND earlier.state = 'pending' AND earlier.late = 0)) ORDER BY seq LIMIT $3) \
     RETURNING seq, attempts, body";
 
+/// A transaction. When SQLite itself has undone one, as on a full disk, sqlx takes it to be open for ever; so it is
+/// begun and ended here, and a connection of which it is not known how it stands is closed.
+pub(super) struct Tx {
+    connection: PoolConnection<Sqlite>,
+    /// Whether it is known to be over.
+    ended: bool,
+}
+
+impl Tx {
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        sqlx::query("COMMIT").execute(&mut *self.connection).await?;
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Undoes what was done, where SQLite has not.
+    pub(super) async fn rollback(mut self) -> Result<(), sqlx::Error> {
+        sqlx::query("ROLLBACK").execute(&mut *self.connection).await?;
+        self.ended = true;
+        Ok(())
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Connection;
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+}
+
 /// Takes the write lock at once, so that two writers wait instead of failing half way.
-pub(super) async fn begin(pool: &Pool) -> Result<Transaction<'static, Sqlite>, StoreError> {
-    pool.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)
+pub(super) async fn begin(pool: &Pool) -> Result<Tx, StoreError> {
+    let connection = pool.acquire().await.map_err(store_error)?;
+    let mut tx = Tx { connection, ended: false };
+    let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *tx).await;
+    // Where it did not begin, there is nothing to undo, and the connection is as good as before.
+    tx.ended = begun.is_err();
+    begun.map_err(store_error)?;
+    Ok(tx)
 }
 
 /// A text that came from outside, as a column can hold it.
