@@ -244,7 +244,7 @@ async fn submit(gateway: &Gateway, room: Room, id: &str, query: &Fields, fields:
         },
         "contact" => return contact(gateway, t, &payment, &field),
         _ => match payment.challenge() {
-            Some(card) => return prove(gateway, t, payment.clone(), card, &action, &field("otp")).await,
+            Some(card) => return prove(gateway, t, payment.clone(), card, &action, fields.get("otp")).await,
             None if wants_contact(&payment) => return gateway.contact_page(t, &payment, Vec::new()),
             None => match chosen(&payment, t, query) {
                 Ok(Some((method @ ("DOMESTIC" | "INTERNATIONAL"), _))) => {
@@ -304,11 +304,17 @@ async fn prove(
     payment: Payment,
     card: &'static TestCard,
     action: &str,
-    otp: &str,
+    otp: Option<&String>,
 ) -> Response {
-    let passed = match card.challenge {
-        Challenge::Otp => action != "refuse" && otp == "otp",
-        Challenge::ThreeDSecure | Challenge::None => action == "confirm",
+    let passed = match (action, card.challenge, otp) {
+        ("refuse", ..) => {
+            let done = gateway.desk.update(|tx| end_if_open(tx, &payment.id, "505"));
+            return finish(gateway, t, payment, done).await;
+        }
+        (_, Challenge::Otp, Some(otp)) => otp.trim() == "otp",
+        ("confirm", Challenge::ThreeDSecure | Challenge::None, _) => true,
+        // The card's form, sent twice: no answer to the question.
+        _ => return gateway.challenge_page(t, &payment, card, Vec::new()),
     };
     let done = gateway.desk.update(|tx| state::prove(tx, &payment.id, passed));
     if let Ok(Some(done)) = &done

@@ -283,12 +283,13 @@ pub(super) fn debit(tx: &mut Books<'_>, id: &str) -> Option<Done> {
     payment.code = Some("200".to_owned());
     payment.finished_at = Some(now);
     payment.challenged = false;
-    if payment.order.auto_capture {
+    let holds = !payment.order.auto_capture;
+    if holds {
+        payment.state = PaymentState::Authorized;
+    } else {
         payment.state = PaymentState::Paid;
         payment.captured = payment.order.hundredths;
         payment.debits.push(now);
-    } else {
-        payment.state = PaymentState::Authorized;
     }
     let card = payment
         .card
@@ -301,7 +302,8 @@ pub(super) fn debit(tx: &mut Books<'_>, id: &str) -> Option<Done> {
             payment.token = Some(token);
         }
     }
-    tell(tx, id, true)
+    let notifies = !holds || tx.switch("authorized-ipn") == "yes";
+    tell(tx, id, notifies)
 }
 
 fn save_card(state: &mut GatewayState, card: &str, payment: &str, customer: Option<String>) -> String {

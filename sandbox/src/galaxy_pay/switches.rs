@@ -170,6 +170,8 @@ fn callbacks() -> Vec<Switch> {
             .assumed("nothing is documented about retries"),
         yes_no("ipn-on-failure", "whether payments that were not paid are notified")
             .assumed("one live client handles such notifications"),
+        yes_no("authorized-ipn", "whether an amount that is held is notified, with 200")
+            .assumed("not documented"),
         yes_no("capture-ipn", "whether a capture is notified").assumed("not documented"),
         no_yes("void-ipn", "whether a void is notified").assumed("not documented"),
         yes_no("callback-transaction-date-time", "whether callbacks carry transactionDateTime")

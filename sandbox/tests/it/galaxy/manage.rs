@@ -113,11 +113,14 @@ async fn an_amount_is_held_until_it_is_captured() {
         shop.good(REFUND, refund(&id, &format!("R-{at}"), "100000")).await;
         till.wait_for(2 * (at + 1)).await;
     }
-    // The switch takes the notification of a capture away.
+    // The switches take the notification of a capture away, and that of what is held.
     gateway.set_switch("capture-ipn", "no").unwrap();
     let id = hold(&shop, &gateway, "B-1", json!("false")).await;
     shop.good(CAPTURE, json!({ "transactionID": id })).await;
     assert_eq!(gateway.payment("B-1").unwrap().pushes.len(), 1);
+    gateway.set_switch("authorized-ipn", "no").unwrap();
+    hold(&shop, &gateway, "B-3", json!("false")).await;
+    assert_eq!(gateway.payment("B-3").unwrap().pushes.len(), 0);
 
     gateway.set_switch("partial-capture", "allowed").unwrap();
     let id = hold(&shop, &gateway, "B-2", json!(false)).await;

@@ -94,6 +94,10 @@ async fn a_domestic_card_asks_for_the_otp_and_gives_up_after_three() {
     assert_eq!(shop.returned(shop.form(&page, &[("otp", "otp")]).await.location())["responseCode"], "200");
     assert_eq!(gateway.payment("A-1").unwrap().debits, 1);
 
+    let page = domestic("A-3").await;
+    let refused = shop.form(&page, &[("otp", "otp"), ("action", "refuse")]).await;
+    assert_eq!(shop.returned(refused.location())["responseCode"], "505");
+
     let page = domestic("A-2").await;
     for _ in 0..2 {
         assert_eq!(shop.form(&page, &[("otp", "OTP")]).await.status, 422);
@@ -115,6 +119,8 @@ async fn cards_with_3ds_ask_and_the_others_do_not() {
     assert!(asked.text.contains("3-D Secure"));
     // The page itself shows the question, not the form; a card posted meanwhile is no answer.
     assert!(shop.get(&page).await.text.contains("id=\"challenge\""));
+    assert!(shop.form(&page, &card(SECURE)).await.text.contains("id=\"challenge\""));
+    assert_eq!(gateway.payment("A-2").unwrap().state, PaymentState::Open);
     let failed = shop.form(&page, &[("action", "refuse")]).await;
     assert!(failed.location().starts_with("https://shop.example/failed?"));
     assert_eq!(shop.returned(failed.location())["responseCode"], "505");
