@@ -103,7 +103,7 @@ impl Street {
         let callers: Vec<Caller> = all.iter().map(Shop::caller).collect();
         let mut street = Self {
             seed: number("TULBUR_CHAOS_SEED", 20_261_121),
-            orders: number("TULBUR_CHAOS_PAYMENTS", 300),
+            orders: number("TULBUR_CHAOS_PAYMENTS", 200),
             sandbox,
             shops: all.into_iter().map(Mutex::new).collect(),
             callers,
