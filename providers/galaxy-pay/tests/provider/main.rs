@@ -4,6 +4,7 @@ mod book;
 mod cards;
 mod common;
 mod deliveries;
+mod management;
 mod outcomes;
 mod refusals;
 mod requests;
