@@ -141,7 +141,8 @@ async fn a_day_is_counted() {
         let metric = metric.unwrap_or_else(|| panic!("{name} is emitted and not declared"));
         let mut given: Vec<&str> = labels.iter().map(|(label, _)| label.as_str()).collect();
         let mut declared = metric.labels.to_vec();
-        (given.sort_unstable(), declared.sort_unstable());
+        given.sort_unstable();
+        declared.sort_unstable();
         assert_eq!(given, declared, "{name}");
         for (label, value) in labels {
             let word = value.bytes().all(|b| b.is_ascii_lowercase() || b"-_".contains(&b));

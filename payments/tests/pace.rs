@@ -80,10 +80,10 @@ async fn a_bank_that_does_not_answer_holds_up_no_other_account() {
     shop.bank.lock().unwrap().silent = true;
     shop.clock.advance(Duration::from_secs(40));
 
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn({
         let payments = payments.clone();
-        async move { payments.run(async { drop(stopped.await) }).await }
+        async move { payments.run(async { drop(ended.await) }).await }
     });
     within_seconds("the other account is asked", || other.lock().unwrap().queries > 0).await;
     within_seconds("the silent one is asked", || shop.bank.lock().unwrap().queries == 16).await;
@@ -95,7 +95,7 @@ async fn a_bank_that_does_not_answer_holds_up_no_other_account() {
     assert_eq!((states[1].account.as_str(), states[1].asking), ("other", 0));
 
     shop.bank.lock().unwrap().silent = false;
-    stop.send(()).unwrap();
+    end.send(()).unwrap();
     running.await.unwrap();
     assert_eq!(payments.accounts_state()[0].asking, 0);
 }

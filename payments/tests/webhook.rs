@@ -128,7 +128,8 @@ impl Endpoint {
             Answer::Silence => std::future::pending().await,
             Answer::Flood => {
                 stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.ok()?;
-                while stream.write_all(&[b'a'; 65536]).await.is_ok() {}
+                let endless = vec![b'a'; 65536];
+                while stream.write_all(&endless).await.is_ok() {}
                 None
             }
         }
@@ -259,10 +260,10 @@ async fn a_silent_endpoint_holds_up_no_other_endpoint_handler_order_or_later_eve
     silent.answers(Answer::Silence);
     let hooks = vec![webhook(&silent, &[1], &shop.clock), webhook(&well, &[1], &shop.clock)];
     let shop = shop_with(hooks, shop).await;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn({
         let payments: Payments = shop.payments.clone();
-        async move { payments.run(async { drop(stopped.await) }).await }
+        async move { payments.run(async { drop(ended.await) }).await }
     });
     // One order with two events, and a hundred others.
     let first = shop.payments.open(shop.request("order", 1500)).await.unwrap();
@@ -302,7 +303,7 @@ async fn a_silent_endpoint_holds_up_no_other_endpoint_handler_order_or_later_eve
     }
     assert_eq!(ids(&silent), ids(&well), "and in the end it gets everything");
     assert_eq!(shop.told.0.lock().unwrap().len(), 102);
-    stop.send(()).unwrap();
+    end.send(()).unwrap();
     shop.clock.advance(Duration::from_mins(1));
     running.await.unwrap();
 }
