@@ -94,11 +94,18 @@ pub trait ProviderOptions: Serialize + DeserializeOwned {
 
 /// One provider's options with their type erased; any other provider refuses them.
 ///
-/// They are kept as JSON, so that a stored request can be compared with another.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// They are kept as JSON, so that a stored request can be compared with another. `Debug` names the provider and hides
+/// the rest, which may be about a person.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Options {
     provider: String,
     value: Box<RawValue>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("provider", &self.provider).finish_non_exhaustive()
+    }
 }
 
 impl Options {
@@ -539,5 +546,27 @@ impl Charge {
     /// A charge that needs nothing further of the payer.
     pub fn new(payment: Payment) -> Self {
         Self { payment, next: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Wishes {
+        name: String,
+    }
+
+    impl ProviderOptions for Wishes {
+        const PROVIDER: &'static str = "bank";
+    }
+
+    #[test]
+    fn options_do_not_print_what_they_hold() {
+        let options = Options::new(&Wishes { name: "planted-name".into() }).unwrap();
+        let printed = format!("{options:?}");
+        assert!(printed.contains("bank") && !printed.contains("planted-name"), "{printed}");
+        assert_eq!(options.read::<Wishes>().unwrap().name, "planted-name");
     }
 }
