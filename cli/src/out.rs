@@ -113,7 +113,7 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
         // A line break in a cell would look like a row.
         table.add_row(row.iter().map(|cell| cell.replace(['\n', '\r', '\t'], " ")));
     }
-    let mut lines = table.lines().map(|line| line.trim_end().to_owned());
+    let mut lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
     let first = lines.next().map(|line| bold(&line));
     first.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
 }

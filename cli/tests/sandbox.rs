@@ -171,7 +171,7 @@ async fn notify_sets_the_push_address_and_mistakes_are_told() {
 
     for (value, code, words) in [
         ("nonsense", 2, "PROVIDER=URL"),
-        ("nobody=http://127.0.0.1:9", 1, "it has: golomt-ecommerce"),
+        ("nobody=http://127.0.0.1:9", 1, "it has: galaxy-pay, golomt-ecommerce"),
         ("golomt-ecommerce=shop", 1, "not an address"),
     ] {
         let (status, _, error) = output(&["sandbox", "--port", "0", "--notify", value]);

@@ -213,7 +213,9 @@ fn payment_text(payment: &PaymentRecord, operations: &[OperationRecord], wall: W
         }
         Purpose::CardSetup { customer } => (None, Some(customer)),
     };
-    let next: Vec<&str> = payment.next.iter().map(action).collect();
+    let mut next: Vec<&str> = payment.next.iter().map(action).collect();
+    // One page in several languages is one thing to do.
+    next.dedup();
     let mut out = format!(
         "{}\n{}",
         bold(&format!("Payment {}: {}", payment.id, payment.status)),
