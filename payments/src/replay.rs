@@ -162,7 +162,10 @@ impl Payments {
     pub async fn retry(&self, id: &PaymentId, by: &str) -> Result<(PaymentRecord, MadeDue)> {
         let inner = &self.0;
         let due = make_due(&*inner.store, id, by, self.now()).await?;
-        inner.ask_spaced(id, Reason::Told).await?;
+        let record = inner.load(id).await?;
+        if matches!(record.operation, OperationState::Succeeded | OperationState::Unknown) {
+            inner.ask_spaced(id, Reason::Told).await?;
+        }
         for operation in inner.store.operations(id).await? {
             if operation.state == OperationState::Unknown {
                 inner.attend_operation(&operation).await?;
@@ -179,10 +182,12 @@ impl Payments {
 /// [`Error::NotFound`]; [`Error::Conflict`] when the request that opens it is under way, or was never made; the
 /// database's.
 pub async fn make_due(store: &dyn Store, id: &PaymentId, by: &str, now: Timestamp) -> Result<MadeDue> {
-    let (order, operations) = hasten(store, id, &format!("{by} asks to look again"), now).await?;
+    let found = store.payment(Find::Id(id)).await?;
+    let payment = found.ok_or_else(|| Error::NotFound(format!("payment `{id}`")))?;
+    let order = payment.order();
     let mut events = 0;
     for event in store.parked_events(MOST_PARKED).await? {
-        let ours = match (&event.order, &order) {
+        let ours = match (&event.order, order) {
             (Some(one), Some(other)) => one == other,
             _ => event.payment.as_ref() == Some(id),
         };
@@ -190,16 +195,16 @@ pub async fn make_due(store: &dyn Store, id: &PaymentId, by: &str, now: Timestam
             events += 1;
         }
     }
-    Ok(MadeDue { operations, events })
+    match hasten(store, id, &format!("{by} asks to look again"), now).await {
+        Ok(operations) => Ok(MadeDue { operations, events }),
+        // There is nothing to ask, and something was done all the same.
+        Err(Error::Conflict { .. }) if events > 0 => Ok(MadeDue { operations: 0, events }),
+        Err(error) => Err(error),
+    }
 }
 
-/// Makes a payment and its unknown operations due, with this line in its history.
-pub(crate) async fn hasten(
-    store: &dyn Store,
-    id: &PaymentId,
-    what: &str,
-    now: Timestamp,
-) -> Result<(Option<OrderRef>, usize)> {
+/// Makes a payment and its unknown operations due, with this line in its history, and says how many of these there are.
+pub(crate) async fn hasten(store: &dyn Store, id: &PaymentId, what: &str, now: Timestamp) -> Result<usize> {
     for _ in 0..TRIES {
         let found = store.payment(Find::Id(id)).await?;
         let mut payment = found.ok_or_else(|| Error::NotFound(format!("payment `{id}`")))?;
@@ -225,12 +230,12 @@ pub(crate) async fn hasten(
         for operation in &mut operations {
             operation.lease_until = Some(now);
         }
-        let (order, count) = (payment.order().cloned(), operations.len());
-        let line = person_line(now, order.clone(), id.clone(), what.to_owned());
+        let count = operations.len();
+        let line = person_line(now, payment.order().cloned(), id.clone(), what.to_owned());
         let changes =
             Changes { payments: vec![payment], operations, history: vec![line], ..Changes::default() };
         match store.commit(changes).await {
-            Ok(()) => return Ok((order, count)),
+            Ok(()) => return Ok(count),
             Err(StoreError::Conflict) => tokio::task::yield_now().await,
             Err(error) => return Err(error.into()),
         }

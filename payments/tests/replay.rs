@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use support::{Bank, SECRET, Shop, TOKEN, Write, sealing_keys};
 use tulbur_core::{Channel, Delivery, OperationState, SecretString};
-use tulbur_payments::store::{DeliveryState, Find, InboxEntry, Store, Verdict};
+use tulbur_payments::store::{DeliveryState, Find, InboxEntry, Settle, Store, Verdict};
 use tulbur_payments::{
     CustomerRef, Error, OpenCardSetup, PaymentRecord, RefundPayment, Replayed, SealingKeys, Source,
     SqliteStore, Status, make_due, strike_off,
@@ -234,6 +234,15 @@ async fn a_request_under_way_is_left_alone() {
     let never = shop.payments.order(&shop.order("B")).await.unwrap().unwrap().payments.remove(0);
     let refused = make_due(&store, &never.id, "S", shop.payments.now()).await.unwrap_err();
     assert!(refused.to_string().contains("never made it"), "{refused}");
+
+    // Its event can have been given up all the same.
+    let claimed = store.take_events(shop.payments.now(), shop.payments.now(), 10).await.unwrap();
+    for one in claimed {
+        store.settle_event(&one.event.id, Settle::Parked).await.unwrap();
+    }
+    let due = shop.payments.retry(&never.id, "S").await.unwrap().1;
+    assert_eq!((due.operations, due.events), (0, 1));
+    assert!(store.parked_events(10).await.unwrap().is_empty());
 }
 
 #[tokio::test]

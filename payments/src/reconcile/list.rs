@@ -185,9 +185,10 @@ pub fn read_list(bytes: &[u8], format: &ListFormat) -> Result<DayList, ListError
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes);
     let fields = reader.byte_headers().map_or(0, ByteRecord::len);
     let mut lines = Vec::new();
+    let mut counter = LineCounter { bytes, place: 0, line: 1 };
     for record in reader.byte_records() {
         let record = record.map_err(|_| ListError::new(None, None, "the list cannot be read as CSV"))?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = counter.line_of(record.position().map_or(0, csv::Position::byte));
         if record.iter().all(|field| field.trim_ascii().is_empty()) {
             continue;
         }
@@ -200,6 +201,28 @@ pub fn read_list(bytes: &[u8], format: &ListFormat) -> Result<DayList, ListError
     let has_refunds = format.columns.refunded.is_some()
         || (format.columns.status.is_some() && !format.words.refund.is_empty());
     Ok(DayList { lines, has_refunds })
+}
+
+/// The reader's own count is one behind where lines end with two characters.
+struct LineCounter<'a> {
+    bytes: &'a [u8],
+    place: usize,
+    line: u64,
+}
+
+impl LineCounter<'_> {
+    /// The line on which a record begins that was found from this byte on.
+    fn line_of(&mut self, byte: u64) -> u64 {
+        let start = usize::try_from(byte).unwrap_or(usize::MAX);
+        while let Some(byte) = self.bytes.get(self.place) {
+            if self.place >= start && !matches!(byte, b'\r' | b'\n') {
+                break;
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.place += 1;
+        }
+        self.line
+    }
 }
 
 struct Places {
@@ -466,6 +489,14 @@ mod tests {
             let error = read_list(text.as_bytes(), &format("")).unwrap_err();
             assert_eq!((error.line(), error.column()), (Some(line), column), "{text}: {error}");
             assert!(line == 1 || !error.to_string().contains("planted"), "{error}");
+        }
+        for end in ["\n", "\r\n", "\n\n", "\r\n\r\n"] {
+            let text = ["\u{feff}ref,amount", "a,\"1\"", "\"b\nb\",2", "c,3", "d,4,5"].join(end);
+            let list = read_list(text.rsplit_once(end).unwrap().0.as_bytes(), &format("")).unwrap();
+            let step = end.matches('\n').count() as u64;
+            let lines: Vec<u64> = list.lines.iter().map(|line| line.line).collect();
+            assert_eq!(lines, [1 + step, 1 + 2 * step, 2 + 3 * step], "{end:?}");
+            assert_eq!(read_list(text.as_bytes(), &format("")).unwrap_err().line(), Some(2 + 4 * step));
         }
         assert!(read_list(b"\xff\xfea\0", &format("")).unwrap_err().to_string().contains("UTF-16"));
         let error = read_list(b"ref,amount\n\xff,1\n", &format("")).unwrap_err();
