@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tulbur::core::{AccountConfig, AccountName, Clock, Poll, ProviderId, Registry, SecretString, Url};
-use tulbur::payments::{Payments, Schedule, SealingKeys, open_store};
+use tulbur::payments::{Pace, Payments, Schedule, SealingKeys, open_store};
 use tulbur::web::{Web, WebSettings};
 
 use bank::Banks;
@@ -193,7 +193,8 @@ async fn open(options: &Options, home: &Url, bank: &Banks, goods: &Goods) -> Res
     if options.hasty {
         let mut schedule = hasty();
         schedule.longest_life = options.lifetime.map(Duration::from_secs);
-        builder = builder.schedule(schedule);
+        // Tests have hundreds of payments at once, and the sandbox does not mind being asked.
+        builder = builder.schedule(schedule).pace(Pace::default().per_second(500));
     }
     Ok(builder.build().await?)
 }
