@@ -87,7 +87,7 @@ async fn plant(
     kinds: Vec<(&'static str, String)>,
 ) -> Vec<Planted> {
     /// Waiting faults at one provider: one of each kind strikes a request at a time, and most requests are to succeed.
-    const WAITING: usize = 3;
+    const WAITING: usize = 2;
     let mut chance = Chance::new(street.seed ^ 0xfa_17);
     let mut planted = Vec::new();
     let mut turn = kinds.clone();
@@ -111,7 +111,7 @@ async fn plant(
                 std::mem::swap(waits, other);
             }
         }
-        tokio::time::sleep(Duration::from_millis(20 + chance.below(60))).await;
+        tokio::time::sleep(Duration::from_millis(40 + chance.below(120))).await;
     }
     planted
 }
