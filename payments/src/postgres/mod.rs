@@ -31,7 +31,7 @@ use dialect::store_error;
 /// A connection that was used this short a time ago is taken to be alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
 
-/// Keeps payments in a PostgreSQL database (13 or newer) that any number of processes share.
+/// Keeps payments in a PostgreSQL database (12 or newer; tested with 15) that any number of processes share.
 ///
 /// What one process commits, the others hear of by `LISTEN`/`NOTIFY`; what a dead process had taken, the others take
 /// over. Connections that break are made anew by the next call. It needs sessions of its own: a pooler between must not
