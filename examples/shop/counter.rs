@@ -1,10 +1,11 @@
 //! What the shop does with an order that exists: gives money back, takes what is held, lets it go.
 
 use serde::Deserialize;
-use tulbur::core::{Money, OperationState, OrderRef};
+use tulbur::core::{Language, Money, OperationState, OrderRef};
 use tulbur::payments::{
     CapturePayment, IdempotencyKey, OperationRecord, PaymentId, PaymentRecord, RefundPayment, VoidPayment,
 };
+use tulbur::web::format_amount;
 
 use crate::Result;
 use crate::pages::{Answer, Failure, Shop, Told};
@@ -22,15 +23,15 @@ pub(crate) struct Counter {
 /// One line of the order's page.
 pub(crate) struct Done {
     pub(crate) kind: &'static str,
-    pub(crate) amount: Option<Money>,
+    pub(crate) amount: Option<String>,
     pub(crate) state: OperationState,
     pub(crate) text: String,
 }
 
-pub(crate) fn done(operations: &[OperationRecord]) -> Vec<Done> {
+pub(crate) fn done(operations: &[OperationRecord], language: Language) -> Vec<Done> {
     let line = |operation: &OperationRecord| Done {
         kind: operation.kind.as_str(),
-        amount: operation.amount,
+        amount: operation.amount.map(|amount| format_amount(amount, language)),
         state: operation.state,
         text: operation.text.clone().unwrap_or_default(),
     };

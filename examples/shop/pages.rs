@@ -5,7 +5,7 @@ use std::fmt;
 use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
-use tulbur::core::{AccountName, CallbackUrl, Language, NextAction, OrderRef, PageKind};
+use tulbur::core::{AccountName, CallbackUrl, Language, Money, NextAction, OrderRef, PageKind};
 use tulbur::payments::{
     AttentionItem, CardId, ChargeCard, CustomerRef, EventKind, History, OpenCardSetup, Order, PaymentId,
     PaymentRecord, Payments, Status,
@@ -14,7 +14,7 @@ use tulbur::web::format_amount;
 
 use crate::counter::{Done, done};
 use crate::goods::{Goods, PRODUCTS, Product, ShopOrder};
-use crate::ways::{Country, WayToPay, spoken_by, ways};
+use crate::ways::{Country, WayToPay, charge_options, spoken_by, ways};
 use crate::{GOLOMT_ECOMMERCE, Result};
 
 /// The only customer; a real shop has a login.
@@ -119,6 +119,7 @@ struct Goodie {
 struct CardView {
     id: String,
     number: String,
+    brand: String,
     account: String,
 }
 
@@ -232,6 +233,7 @@ impl Shop {
         let view = |card: &tulbur::payments::Card| CardView {
             id: card.id.to_string(),
             number: card.info.masked_number.clone().unwrap_or_else(|| "card".into()),
+            brand: card.info.brand.clone().unwrap_or_default(),
             account: card.account.to_string(),
         };
         Ok(cards.iter().map(view).collect())
@@ -292,7 +294,7 @@ impl Shop {
             let card = how.card.ok_or("choose a card")?;
             let cards = self.cards_for(order.product.country).await?;
             let own = cards.into_iter().find(|own| own.id == card).ok_or("there is no such card")?;
-            let charge = ChargeCard::new(
+            let mut charge = ChargeCard::new(
                 order.order.clone(),
                 customer()?,
                 CardId::from_text(card),
@@ -301,6 +303,7 @@ impl Shop {
             )
             .language(spoken_by(&own.account, language))
             .continue_to(back);
+            charge.options = charge_options(&own.account, &own.brand)?;
             let payment = self.payments.charge(charge).await?;
             // The card's bank may want to see the customer.
             let page = if payment.next.is_empty() {
@@ -366,11 +369,10 @@ impl Shop {
         let mut attempts = Vec::new();
         for payment in stored.iter().flat_map(|order| &order.payments) {
             let open = payment.is_live().then(|| self.payments.checkout_url(payment)).transpose()?;
-            let left = payment
-                .taken()
-                .map_or(0, |taken| taken.minor() - payment.refunded.map_or(0, |given| given.minor()));
+            let left =
+                payment.taken().map_or(0, |taken| taken.minor() - payment.refunded.map_or(0, Money::minor));
             attempts.push(Attempt {
-                done: done(&self.payments.operations(&payment.id).await?),
+                done: done(&self.payments.operations(&payment.id).await?, language),
                 held: payment.status == Status::Authorized,
                 refundable: left > 0 && self.payments.info(&payment.account)?.refunds.is_some(),
                 id: payment.id.to_string(),

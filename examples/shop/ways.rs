@@ -98,8 +98,7 @@ impl WayToPay {
             "socialpay-qr" => request.way(Way::App),
             "socialpay-phone" => {
                 let phone = phone.filter(|phone| !phone.trim().is_empty()).ok_or("type your phone number")?;
-                let mut payer = Payer::default();
-                payer.phone = Some(phone.trim().to_owned());
+                let payer = Payer { phone: Some(phone.trim().to_owned()), ..Payer::default() };
                 request.way(Way::Phone).payer(payer)
             }
             "galaxy-qr" => request.way(Way::Qr),
@@ -124,6 +123,17 @@ impl WayToPay {
             _ => request,
         })
     }
+}
+
+/// What an account must be told to charge a card that it saved: Galaxy Pay the kind of the card.
+pub(crate) fn charge_options(account: &str, brand: &str) -> Result<Option<Options>> {
+    if account != GALAXY_PAY {
+        return Ok(None);
+    }
+    let mut options = GalaxyPayOptions::default();
+    // What is no scheme, no wallet and no known bank is the domestic switch.
+    options.method = Some(Method::of_account_brand(brand).unwrap_or(Method::Domestic));
+    Ok(Some(Options::new(&options)?))
 }
 
 /// The customer's language if the provider has it, else English.
