@@ -2,11 +2,12 @@
 //! needed.
 
 use std::path::Path;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use tulbur_tests::{Sandbox, Shop, shop_program};
+use tulbur_tests::{Sandbox, Shop, eventually, shop_program};
 
 const SECRET: &[u8] = b"sandbox-golomt-secret";
 
@@ -218,5 +219,122 @@ async fn a_shops_own_bad_requests_change_nothing() {
         assert_eq!(status, 400, "{order:?} {way}");
     }
     assert!(street.sandbox.payments().await.is_empty());
+    street.sandbox.kill().await;
+}
+
+/// Buys coffee at Galaxy Pay and has it paid; the payment's id at the shop, and its reference.
+async fn paid_coffee(street: &Street, order: &str, way: &str, status: &str) -> (String, String) {
+    let form = [("order", order), ("product", "coffee"), ("way", way)];
+    assert_eq!(street.shop.post("buy", &form).await.expect("the shop answers").0, 303);
+    let reference = street.shop.references(order).await.remove(0);
+    assert!(street.sandbox.books("galaxy-pay").act(&reference, "pay", &json!({})).await);
+    eventually(Duration::from_secs(30), || async {
+        let told = street.shop.order(order).await;
+        (told["payments"][0]["status"] == status).then_some(()).ok_or_else(|| told.to_string())
+    })
+    .await;
+    let told = street.shop.order(order).await;
+    (told["payments"][0]["id"].as_str().expect("an id").to_owned(), reference)
+}
+
+#[tokio::test]
+async fn a_way_that_does_not_fit_asks_no_provider() {
+    let street = Street::open().await;
+    for form in [
+        // No phone to send it to, or none that is one.
+        vec![("product", "tea"), ("way", "socialpay-phone")],
+        vec![("product", "tea"), ("way", "socialpay-phone"), ("phone", "   ")],
+        vec![("product", "tea"), ("way", "socialpay-phone"), ("phone", "call me")],
+        vec![("product", "tea"), ("way", "socialpay-phone"), ("phone", "99112233; 88112233")],
+        // The other country's ways, and its cards.
+        vec![("product", "tea"), ("way", "galaxy")],
+        vec![("product", "tea"), ("way", "galaxy-hold")],
+        vec![("product", "coffee"), ("way", "card")],
+        vec![("product", "coffee"), ("way", "socialpay-qr")],
+        vec![("product", "coffee"), ("way", "saved"), ("card", "nobody's")],
+        vec![("product", "coffee"), ("way", "saved")],
+        vec![("product", "coffee"), ("way", "GALAXY")],
+        vec![("product", "yacht"), ("way", "galaxy")],
+    ] {
+        let form = [vec![("order", "order-1")], form].concat();
+        let (status, _) = street.shop.post("buy", &form).await.expect("the shop answers");
+        assert_eq!(status, 400, "{form:?}");
+    }
+    for provider in ["golomt-ecommerce", "golomt-instore", "galaxy-pay"] {
+        let booked = street.sandbox.books(provider).payments().await;
+        assert!(booked.is_empty(), "{provider} was asked: {booked:?}");
+    }
+    // What was no number of a phone is written down as refused, and nothing is left to wait for.
+    let order = street.shop.order("order-1").await;
+    let payments = order["payments"].as_array().expect("a list");
+    assert_eq!(payments.len(), 2, "{order}");
+    assert!(payments.iter().all(|payment| payment["operation"] == "refused"), "{order}");
+    assert_eq!((&order["status"], &order["paid_events"]), (&json!("not paid"), &json!(0)), "{order}");
+    street.sandbox.kill().await;
+}
+
+#[tokio::test]
+async fn at_the_counter_nothing_is_done_twice_or_to_others() {
+    let street = Street::open().await;
+    let (payment, reference) = paid_coffee(&street, "order-1", "galaxy", "paid").await;
+    let (other, _) = paid_coffee(&street, "order-2", "galaxy", "paid").await;
+    let (held, held_reference) = paid_coffee(&street, "order-3", "galaxy-hold", "authorized").await;
+    let books = street.sandbox.books("galaxy-pay");
+    let counter = async |order: &str, payment: &str, action: &str, key: &str| {
+        let form = [("payment", payment), ("action", action), ("key", key)];
+        let path = format!("orders/{order}/counter");
+        street.shop.post(&path, &form).await.expect("the shop answers").0
+    };
+
+    for (order, payment, action, key, why) in [
+        ("order-1", payment.as_str(), "steal", "k", "a word that is no action"),
+        ("order-1", payment.as_str(), "", "k", "no word"),
+        ("order-1", payment.as_str(), "refund-half", "k\u{7}", "a control character in the key"),
+        ("order-1", other.as_str(), "refund-half", "k", "another order's payment"),
+        ("order-1", "x", "refund-half", "k", "no payment of anybody's"),
+        ("order-1", reference.as_str(), "refund-half", "k", "the provider's reference"),
+        ("order-9", payment.as_str(), "refund-half", "k", "no such order"),
+        ("order-1", payment.as_str(), "capture", "k", "nothing is held"),
+        ("order-1", payment.as_str(), "void", "k", "nothing is held any more"),
+        ("order-3", held.as_str(), "refund-half", "k", "nothing was taken yet"),
+    ] {
+        let status = counter(order, payment, action, key).await;
+        assert!((400..500).contains(&status), "{why}: {status}");
+    }
+    let (status, _) =
+        street.shop.post("orders/order-1/counter", &[("action", "refund-half")]).await.expect("an answer");
+    assert!((400..500).contains(&status), "no payment: {status}");
+    for reference in [&reference, &held_reference] {
+        assert_eq!(books.payment(reference).await["refunds"], 0);
+    }
+    assert_eq!(books.payment(&held_reference).await["authorized"], true);
+
+    // The same form, sent three times at once and once more: one refund.
+    let sends = [(); 3].map(|()| counter("order-1", &payment, "refund-half", "form-1"));
+    let statuses = futures_util::future::join_all(sends).await;
+    assert!(statuses.contains(&303), "{statuses:?}");
+    assert_eq!(counter("order-1", &payment, "refund-half", "form-1").await, 303);
+    let booked = books.payment(&reference).await;
+    assert_eq!((&booked["refunds"], &booked["refunded"]), (&json!(1), &json!("50000")), "{booked}");
+    // The same key for something else is refused, and more than there is, too.
+    let status = counter("order-1", &payment, "refund-rest", "form-1").await;
+    assert!((400..500).contains(&status), "another request under the same key: {status}");
+    assert_eq!(counter("order-1", &payment, "refund-rest", "form-2").await, 303);
+    for (action, key) in [("refund-half", "form-3"), ("refund-rest", "form-4")] {
+        let status = counter("order-1", &payment, action, key).await;
+        assert!((400..500).contains(&status), "{action} of what was given back: {status}");
+    }
+    let booked = books.payment(&reference).await;
+    assert_eq!((&booked["refunds"], &booked["refunded"]), (&json!(2), &json!("100000")), "{booked}");
+
+    // What is held is taken once, and then not let go.
+    assert_eq!(counter("order-3", &held, "capture", "form-5").await, 303);
+    assert_eq!(counter("order-3", &held, "capture", "form-5").await, 303);
+    for (action, key) in [("capture", "form-6"), ("void", "form-7")] {
+        let status = counter("order-3", &held, action, key).await;
+        assert!((400..500).contains(&status), "{action} of what was taken: {status}");
+    }
+    let booked = books.payment(&held_reference).await;
+    assert_eq!((&booked["debits"], &booked["captured"]), (&json!(1), &json!("100000")), "{booked}");
     street.sandbox.kill().await;
 }

@@ -10,6 +10,14 @@
 mod attempts;
 #[path = "browser/circumstances.rs"]
 mod circumstances;
+#[path = "browser/counter.rs"]
+mod counter;
+#[path = "browser/galaxy.rs"]
+mod galaxy;
+#[path = "browser/instore.rs"]
+mod instore;
+#[path = "browser/terminal.rs"]
+mod terminal;
 #[path = "browser/ways.rs"]
 mod ways;
 #[path = "browser/world.rs"]

@@ -190,7 +190,8 @@ async fn killed_while_refunding(point: &str) {
         street.shop.start(Some(point)).await;
         let caller = street.shop.caller();
         let path = format!("orders/{order}/counter");
-        let half = [("payment", payment.clone()), ("action", "refund-half".into()), ("key", format!("key-{round}"))];
+        let half =
+            [("payment", payment.clone()), ("action", "refund-half".into()), ("key", format!("key-{round}"))];
         let asking = {
             let (caller, path, half) = (caller.clone(), path.clone(), half.clone());
             tokio::spawn(async move {
@@ -209,7 +210,8 @@ async fn killed_while_refunding(point: &str) {
         };
         eventually(PATIENCE, || async {
             let attention = street.shop.attention().await;
-            let listed = |item: &Value| item["payment"] == payment.as_str() && item["kind"] == "unresolved-operation";
+            let listed =
+                |item: &Value| item["payment"] == payment.as_str() && item["kind"] == "unresolved-operation";
             attention.iter().any(listed).then_some(()).ok_or(format!("not listed: {attention:?}"))
         })
         .await;

@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use tulbur_tests::{Sandbox, Shop, eventually, shop_program};
 
 const CARD_NUMBER: &str = "9999990000000006";
+/// One of Galaxy Pay's test cards, which asks nothing of its holder.
+const VISA_NUMBER: &str = "4012000033330026";
 
 /// The secret as it is, and as it looks encoded: hexadecimal, percent, and base64 wherever it begins in a group.
 fn disguises(secret: &str) -> Vec<Vec<u8>> {
@@ -46,12 +48,59 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 fn tokens(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, value)| match value {
-            Value::String(text) if name.contains("oken") && text.len() == 64 => found.push(text.clone()),
+            Value::String(text) if name.contains("oken") && matches!(text.len(), 36 | 64) => {
+                found.push(text.clone());
+            }
             value => tokens(value, found),
         }),
         Value::Array(items) => items.iter().for_each(|item| tokens(item, found)),
         _ => {}
     }
+}
+
+/// Galaxy Pay: a card that is saved along with a payment, charged again and refunded. Instore: a QR and a phone, paid and
+/// open. Each account's secrets have signed something, and each provider has notified.
+async fn at_the_other_providers(shop: &Shop, sandbox: &Sandbox, client: &reqwest::Client) {
+    let patience = Duration::from_secs(30);
+    let paid = async |order: &str| {
+        eventually(patience, || async {
+            (shop.order(order).await["status"] == "paid").then_some(()).ok_or(format!("{order} is not paid"))
+        })
+        .await;
+    };
+    let buy = async |form: &[(&str, &str)]| {
+        let (status, next) = shop.post("buy", form).await.expect("the shop answers");
+        assert_eq!(status, 303, "{form:?}");
+        next
+    };
+    let page = buy(&[("order", "vn-1"), ("product", "coffee"), ("way", "galaxy-saving")]).await;
+    let form =
+        [("number", VISA_NUMBER), ("date", "12/30"), ("cvv", "731"), ("holder", "TEST"), ("action", "pay")];
+    let page = format!("{page}{}method=INTERNATIONAL", if page.contains('?') { "&" } else { "?" });
+    let answer = client.post(&page).form(&form).send().await.expect("the gateway's page answers");
+    assert!(answer.status().is_success(), "{}", answer.status());
+    paid("vn-1").await;
+
+    let mut card = None;
+    while card.is_none() {
+        let cards = shop.caller().json("api/cards").await.expect("the shop answers");
+        let saved = cards.as_array().and_then(|all| all.iter().find(|card| card["account"] == "galaxy-pay"));
+        card = saved.and_then(|card| card["id"].as_str()).map(str::to_owned);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let card = card.expect("it was there a moment ago");
+    buy(&[("order", "vn-2"), ("product", "coffee"), ("way", "saved"), ("card", &card)]).await;
+    paid("vn-2").await;
+    let payment = shop.order("vn-1").await["payments"][0]["id"].as_str().expect("an id").to_owned();
+    let form = [("payment", payment.as_str()), ("action", "refund-half"), ("key", "secrets-1")];
+    assert_eq!(shop.post("orders/vn-1/counter", &form).await.expect("the shop answers").0, 303);
+
+    let till = sandbox.books("golomt-instore");
+    buy(&[("order", "till-1"), ("product", "tea"), ("way", "socialpay-qr")]).await;
+    buy(&[("order", "till-2"), ("product", "tea"), ("way", "socialpay-phone"), ("phone", "99112233")]).await;
+    let reference = shop.references("till-1").await.remove(0);
+    assert!(till.act(&reference, "pay", &json!({})).await);
+    paid("till-1").await;
 }
 
 #[test]
@@ -103,6 +152,7 @@ async fn no_secret_is_written_or_shown() {
     shop.buy("order-3", "card", None).await.expect("the shop answers");
     let reference = shop.references("order-3").await.remove(0);
     assert!(sandbox.act(&reference, "decline", &json!({})).await);
+    at_the_other_providers(&shop, &sandbox, &client).await;
     // What is wrongly signed ends in a log line and in the inbox.
     let forged =
         json!({ "transactionId": reference, "errorCode": "000", "amount": "1500.00", "checksum": "0" });
@@ -117,7 +167,10 @@ async fn no_secret_is_written_or_shown() {
     assert_eq!(answer.status().as_u16(), 400);
 
     let mut shown = Vec::new();
-    for path in ["", "orders", "orders/order-1", "orders/order-2", "orders/order-3", "api/orders/order-1"] {
+    let listed = ["", "orders", "api/orders/order-1", "api/orders/vn-1", "api/cards", "api/attention"];
+    let orders = ["order-1", "order-2", "order-3", "vn-1", "vn-2", "till-1", "till-2"];
+    let orders = orders.map(|order| format!("orders/{order}"));
+    for path in listed.into_iter().chain(orders.iter().map(String::as_str)) {
         shown.push((path.to_owned(), shop.page(path).await.into_bytes()));
     }
     let (_, result) = shop.buy("order-4", "card", None).await.expect("the shop answers");
@@ -133,11 +186,15 @@ async fn no_secret_is_written_or_shown() {
     let books = std::fs::read(bank.join("sandbox.json")).expect("the bank keeps books");
     let mut secrets = Vec::new();
     tokens(&serde_json::from_slice(&books).expect("its books are JSON"), &mut secrets);
-    assert!(!secrets.is_empty(), "the bank's books have the saved card's token");
+    for length in [36, 64] {
+        assert!(secrets.iter().any(|token| token.len() == length), "the books have the saved cards' tokens");
+    }
     let key = std::fs::read_to_string(home.join("sealing.key")).expect("the shop has a key");
     secrets.extend(
         ["sandbox-golomt-token", "sandbox-golomt-secret", CARD_NUMBER, key.trim()].map(str::to_owned),
     );
+    secrets
+        .extend(["sandbox-instore-secret", "sandbox-galaxy-key", "GO@2021", VISA_NUMBER].map(str::to_owned));
     secrets.push("planted-authorization".into());
 
     let mut written = files(&home);
@@ -146,6 +203,9 @@ async fn no_secret_is_written_or_shown() {
     assert!(log.is_some_and(|length| length > 20_000), "the log is at trace level: {log:?} bytes");
     assert!(
         written.iter().any(|(name, text)| name.contains("shop.db") && contains(text, b"999999******0006"))
+    );
+    assert!(
+        written.iter().any(|(name, text)| name.contains("shop.db") && contains(text, b"401200******0026"))
     );
     for secret in &secrets {
         for disguise in disguises(secret) {

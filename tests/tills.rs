@@ -4,7 +4,9 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tulbur::core::{AccountConfig, AccountName, Currency, Money, OrderRef, ProviderId, SecretString, Url, Way};
+use tulbur::core::{
+    AccountConfig, AccountName, Currency, Money, OrderRef, ProviderId, SecretString, Url, Way,
+};
 use tulbur::payments::{MemoryStore, OpenPayment, Payments, Schedule, SealingKeys, Status};
 use tulbur::web::{Web, WebSettings};
 use tulbur_sandbox::Sandbox;
@@ -20,7 +22,8 @@ async fn one_push_address_serves_fifty_tills() {
     let bank = sandbox.provider(PROVIDER).expect("it plays the bank");
     bank.set_switch("terminals", &TILLS.to_string()).expect("it has so many terminals");
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
-    let home = Url::parse(&format!("http://{}/", listener.local_addr().expect("it is bound"))).expect("an address");
+    let home =
+        Url::parse(&format!("http://{}/", listener.local_addr().expect("it is bound"))).expect("an address");
     let push = home.join(&format!("pay/notify/{PROVIDER}")).expect("an address");
     bank.set_push_address(Some(push.as_str())).expect("it takes the address");
 

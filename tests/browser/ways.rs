@@ -62,7 +62,7 @@ async fn the_result_page_changes_by_itself() {
 
         world.is_paid_elsewhere(&order).await;
         // Someone who does not see the page is told, too.
-        assert_eq!(browser.run("return document.title").await, "Payment successful · Хоёр зүйл");
+        assert_eq!(browser.run("return document.title").await, "Payment successful · Гурван зүйл");
         assert_eq!(browser.text("#announce").await, "Payment successful");
         world.paid_once(&order, &[1]).await;
     })

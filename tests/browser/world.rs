@@ -7,8 +7,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use tulbur_tests::browser::{Browser, Tools, leaks, say_aloud};
+use tulbur_tests::browser::{Browser, Tools, say_aloud};
+use tulbur_tests::codes::{codes, codes_by_zbar};
+use tulbur_tests::leaks::leaks;
 use tulbur_tests::{PROVIDER, Sandbox, Shop, eventually, shop_program};
+
+/// The providers beside the card bank.
+pub(crate) const INSTORE: &str = "golomt-instore";
+pub(crate) const GALAXY: &str = "galaxy-pay";
 
 /// Longer than every question that the hasty shop asks.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +29,18 @@ pub(crate) const EXPIRED: &str = "9999 9900 0000 0022";
 pub(crate) const PENDING: &str = "9999 9900 0000 0030";
 pub(crate) const TOKEN_DECLINED: &str = "9999 9900 0000 0048";
 
-const SECRETS: [&str; 2] = ["sandbox-golomt-token", "sandbox-golomt-secret"];
+/// Galaxy Pay's test cards: a domestic one, which asks for an OTP, and two that do and do not ask for 3-D Secure.
+pub(crate) const NAPAS: &str = "9704 0000 0000 0018";
+pub(crate) const MASTER_3DS: &str = "5506 9208 0924 3667";
+pub(crate) const VISA: &str = "4012 0000 3333 0026";
+
+const SECRETS: [&str; 5] = [
+    "sandbox-golomt-token",
+    "sandbox-golomt-secret",
+    "sandbox-instore-secret",
+    "sandbox-galaxy-key",
+    "GO@2021",
+];
 
 /// A browser, the shop that it visits, and the bank.
 pub(crate) struct World {
@@ -38,25 +55,45 @@ pub(crate) struct World {
 
 /// Plays a scenario, and says on the output that it was played.
 pub(crate) async fn scenario(name: &str, play: impl AsyncFnOnce(&mut World)) {
-    scenario_with(name, true, play).await;
+    scenario_with(name, true, &[], play).await;
+}
+
+/// As [`scenario`], with options of the shop and their values.
+pub(crate) async fn scenario_of_a_shop(
+    options: &[(&str, &str)],
+    name: &str,
+    play: impl AsyncFnOnce(&mut World),
+) {
+    scenario_with(name, true, options, play).await;
 }
 
 /// As [`scenario`], in a browser that runs no scripts.
 pub(crate) async fn scenario_without_scripts(name: &str, play: impl AsyncFnOnce(&mut World)) {
-    scenario_with(name, false, play).await;
+    scenario_with(name, false, &[], play).await;
 }
 
-async fn scenario_with(name: &str, scripts: bool, play: impl AsyncFnOnce(&mut World)) {
-    let tools = match Tools::find() {
-        Ok(tools) => tools,
+/// What drives the browser. `None`, said aloud, where there is none and none is required.
+pub(crate) fn tools(scenario: &str) -> Option<Tools> {
+    match Tools::find() {
+        Ok(tools) => Some(tools),
         Err(why) if std::env::var_os("TULBUR_REQUIRE_BROWSER").is_some_and(|value| value == "1") => {
             panic!("TULBUR_REQUIRE_BROWSER is set, and {why}");
         }
         Err(why) => {
-            return say_aloud(&format!("\n*** browser scenario SKIPPED: {name}\n*** {why}\n"));
+            say_aloud(&format!("\n*** browser scenario SKIPPED: {scenario}\n*** {why}\n"));
+            None
         }
-    };
-    let mut world = World::open(&tools, scripts).await;
+    }
+}
+
+async fn scenario_with(
+    name: &str,
+    scripts: bool,
+    options: &[(&str, &str)],
+    play: impl AsyncFnOnce(&mut World),
+) {
+    let Some(tools) = tools(name) else { return };
+    let mut world = World::open(&tools, scripts, options).await;
     let played = AssertUnwindSafe(async {
         play(&mut world).await;
         world.search_pages().await;
@@ -70,12 +107,16 @@ async fn scenario_with(name: &str, scripts: bool, play: impl AsyncFnOnce(&mut Wo
     if let Err(panic) = played {
         resume_unwind(panic);
     }
-    // Past the harness, which keeps the output of tests that pass to itself: scenarios are counted by this line.
-    drop(writeln!(std::io::stdout(), "browser scenario passed: {name}"));
+    passed(name);
+}
+
+/// Past the harness, which keeps the output of tests that pass to itself: scenarios are counted by this line.
+pub(crate) fn passed(scenario: &str) {
+    drop(writeln!(std::io::stdout(), "browser scenario passed: {scenario}"));
 }
 
 impl World {
-    async fn open(tools: &Tools, scripts: bool) -> Self {
+    async fn open(tools: &Tools, scripts: bool, options: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let [bank, shop] = ["bank", "shop"].map(|name| folder.path().join(name));
         for made in [&bank, &shop] {
@@ -84,7 +125,8 @@ impl World {
         let sandbox = Sandbox::start(env!("CARGO_BIN_EXE_tulbur-process"), &bank).await;
         let program =
             shop_program(env!("CARGO_BIN_EXE_shop-process"), env!("CARGO_BIN_EXE_shop-actix-process"));
-        let mut shop = Shop::new(program, &shop, &sandbox);
+        let shop = Shop::new(program, &shop, &sandbox);
+        let mut shop = options.iter().fold(shop, |shop, (name, value)| shop.option(name, value));
         shop.start(None).await;
         let log = folder.path().join("driver.log");
         let browser = Browser::open(tools, scripts, &log, screenshots()).await;
@@ -109,9 +151,14 @@ impl World {
         format!("the shop's log:\n{log}")
     }
 
-    /// Sets switches of the bank.
+    /// Sets switches of the card bank.
     pub(crate) async fn switch(&self, values: Value) {
-        let url = format!("{}/api/{PROVIDER}/switches", self.sandbox.control);
+        self.switch_at(PROVIDER, values).await;
+    }
+
+    /// Sets switches of a provider.
+    pub(crate) async fn switch_at(&self, provider: &str, values: Value) {
+        let url = format!("{}/api/{provider}/switches", self.sandbox.control);
         let answer = self.http.put(url).json(&values).send().await.expect("the sandbox answers");
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
     }
@@ -139,16 +186,40 @@ impl World {
 
     /// Opens the shop and chooses a way to pay for tea; the order that this makes.
     pub(crate) async fn choose(&self, way: &str) -> String {
+        self.choose_for("tea", way).await
+    }
+
+    /// The same for another product.
+    pub(crate) async fn choose_for(&self, product: &str, way: &str) -> String {
         self.browser.goto(&self.shop.url()).await;
-        let order = self.order_of_the_form().await;
-        self.browser.click(&format!("#tea button[value='{way}']")).await;
+        let order = self.order_of(product).await;
+        self.browser.click(&format!("#{product} button[value='{way}']")).await;
         order
     }
 
     /// The order that the shop's form for tea will make.
     pub(crate) async fn order_of_the_form(&self) -> String {
-        let order = self.browser.until("document.querySelector(\"#tea input[name='order']\")?.value").await;
-        order.as_str().expect("it is a text").to_owned()
+        self.order_of("tea").await
+    }
+
+    async fn order_of(&self, product: &str) -> String {
+        let field = format!("document.querySelector(\"#{product} input[name='order']\")?.value");
+        self.browser.until(&field).await.as_str().expect("it is a text").to_owned()
+    }
+
+    /// The address of a provider's own pages, without a slash at the end.
+    pub(crate) async fn address_of(&self, provider: &str) -> String {
+        let all = self.sandbox.providers().await;
+        let found = all.iter().find(|known| known["id"] == provider).expect("the sandbox plays it");
+        found["base_url"].as_str().expect("an address").trim_end_matches('/').to_owned()
+    }
+
+    /// Waits until a provider's page is open that has something.
+    pub(crate) async fn at_page_of(&self, provider: &str, css: &str) {
+        let origin = self.address_of(provider).await;
+        self.browser
+            .until(&format!("location.origin === {origin:?} && document.querySelector({css:?}) !== null"))
+            .await;
     }
 
     /// Chooses a way to pay on the order's page.
@@ -202,11 +273,20 @@ impl World {
     /// Has an order's only payment paid elsewhere, and waits until the page says so: without being loaded again, and
     /// sooner than a page that hears nothing looks for itself.
     pub(crate) async fn is_paid_elsewhere(&self, order: &str) {
+        let [booked] = self.booked(order).await.try_into().expect("the order has one payment");
+        let (account, reference) = (text_of(&booked, "account"), text_of(&booked, "reference"));
+        self.turns_to("paid", async {
+            assert!(self.sandbox.books(&account).act(&reference, "pay", &json!({})).await);
+        })
+        .await;
+    }
+
+    /// Does something that the page must show in this state: without being loaded again, and soon.
+    pub(crate) async fn turns_to(&self, state: &str, what: impl Future<Output = ()>) {
         self.browser.run("window.tulburTestMark = true").await;
-        let [reference] = self.references(order).await.try_into().expect("the order has one payment");
+        what.await;
         let began = Instant::now();
-        assert!(self.sandbox.act(&reference, "pay", &json!({})).await);
-        self.until_state("paid").await;
+        self.until_state(state).await;
         assert!(began.elapsed() < LIVE, "the page heard of it after {:?} only", began.elapsed());
         assert_eq!(self.browser.run("return window.tulburTestMark").await, true, "the page was loaded again");
     }
@@ -242,9 +322,20 @@ impl World {
     }
 
     async fn debits(&self, order: &str) -> Vec<u64> {
+        let booked = self.booked(order).await;
+        booked.iter().map(|booked| booked["debits"].as_u64().unwrap_or(0)).collect()
+    }
+
+    /// What the providers' books have of an order's payments, oldest first, each with the account that it went to.
+    pub(crate) async fn booked(&self, order: &str) -> Vec<Value> {
+        let told = self.shop.order(order).await;
         let mut all = Vec::new();
-        for reference in self.references(order).await {
-            all.push(self.sandbox.debits(&reference).await);
+        for payment in told["payments"].as_array().into_iter().flatten() {
+            let (account, reference) = (text_of(payment, "account"), text_of(payment, "reference"));
+            let mut booked = self.sandbox.books(&account).payment(&reference).await;
+            assert_eq!(booked["reference"], reference, "{account} does not know {reference}");
+            booked["account"] = json!(account);
+            all.push(booked);
         }
         all
     }
@@ -261,8 +352,8 @@ impl World {
             self.browser.goto(order).await;
             self.browser.keep("order").await;
         }
-        let numbers =
-            [GOOD, DECLINED, EXPIRED, PENDING, TOKEN_DECLINED].map(|number| number.replace(' ', ""));
+        let numbers = [GOOD, DECLINED, EXPIRED, PENDING, TOKEN_DECLINED, NAPAS, MASTER_3DS, VISA]
+            .map(|number| number.replace(' ', ""));
         let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
         let seen = self.browser.seen();
         let own: Vec<_> = seen.iter().filter(|page| page.url.starts_with(&home)).collect();
@@ -279,8 +370,23 @@ impl World {
     }
 }
 
+/// Every picture has one code, with this text, whoever decodes it.
+pub(crate) fn all_show(pictures: &[Vec<u8>], text: &str) {
+    for (number, picture) in pictures.iter().enumerate() {
+        assert_eq!(codes(picture), [text], "picture {number}, by rqrr");
+        if let Some(told) = codes_by_zbar(picture) {
+            assert_eq!(told, [text], "picture {number}, by zbarimg");
+        }
+    }
+}
+
+/// A member that is a text.
+pub(crate) fn text_of(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_else(|| panic!("there is no text {name} in {value}")).to_owned()
+}
+
 /// `browser` in the target folder.
-fn screenshots() -> PathBuf {
+pub(crate) fn screenshots() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     folder.parent().unwrap_or(folder).join("browser")
 }

@@ -1,6 +1,8 @@
 //! What whole-system tests share: the shop and the sandbox as processes of their own, and the bank's books.
 
 pub mod browser;
+pub mod codes;
+pub mod leaks;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -427,11 +429,15 @@ impl Caller {
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Option<(u16, String)> {
         let answer = self.http.post(format!("{}{path}", self.home)).form(form).send().await.ok()?;
         let status = answer.status().as_u16();
-        let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Some((status, match location {
-            Some(location) => location,
-            None => answer.text().await.ok()?,
-        }))
+        let location =
+            answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Some((
+            status,
+            match location {
+                Some(location) => location,
+                None => answer.text().await.ok()?,
+            },
+        ))
     }
 
     /// `GET` of JSON. None if the shop died over it or did not answer with any.
