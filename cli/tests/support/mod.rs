@@ -35,11 +35,13 @@ pub const PLANTED: [&str; 7] = [
     "cGxhbnRlZC1zZWFsaW5n",
 ];
 
-pub struct World {
+/// A shop on SQLite unless told otherwise.
+pub struct World<S = SqliteStore> {
     pub folder: tempfile::TempDir,
     pub sandbox: Sandbox,
     pub payments: Payments,
-    pub store: SqliteStore,
+    pub store: S,
+    url: String,
     pub clock: ManualClock,
 }
 
@@ -73,14 +75,25 @@ pub fn mnt(units: i64) -> Money {
 impl World {
     pub async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("shop.db");
+        let store = SqliteStore::open(&file).await.unwrap();
+        Self::fill(folder, store, format!("sqlite:{}", file.display())).await
+    }
+}
+
+impl<S: Store + Clone + 'static> World<S> {
+    pub async fn on(store: S, url: &str) -> Self {
+        Self::fill(tempfile::tempdir().unwrap(), store, url.to_owned()).await
+    }
+
+    async fn fill(folder: tempfile::TempDir, store: S, url: String) -> Self {
         let sandbox = Sandbox::builder().port(0).start().await.unwrap();
-        let store = SqliteStore::open(folder.path().join("shop.db")).await.unwrap();
         let env = tulbur::reqwest::standard_env().unwrap();
         let clock = ManualClock::new(env.clock.now());
         let key = SecretString::from(KEY);
         let keys = SealingKeys::new([("2027", &key)]).unwrap();
-        let url = Url::parse("https://shop.example/tulbur/").unwrap();
-        let mut builder = Payments::builder(Arc::new(store.clone()), Arc::new(clock.clone()), keys, url);
+        let public = Url::parse("https://shop.example/tulbur/").unwrap();
+        let mut builder = Payments::builder(Arc::new(store.clone()), Arc::new(clock.clone()), keys, public);
         for (name, settings) in accounts(&sandbox) {
             let mut account =
                 AccountConfig::new(AccountName::parse(name).unwrap(), ProviderId::parse(name).unwrap());
@@ -90,7 +103,7 @@ impl World {
             builder = builder.account(Registry::linked().unwrap().build(&account, &env).unwrap());
         }
         let payments = builder.build().await.unwrap();
-        let world = Self { folder, sandbox, payments, store, clock };
+        let world = Self { folder, sandbox, payments, store, url, clock };
         let mut config = String::from("sealing_keys = [{ id = \"2027\", env = \"SHOP_KEY\" }]\n");
         writeln!(config, "database = \"{}\"", world.url()).unwrap();
         for (name, settings) in accounts(&world.sandbox) {
@@ -108,7 +121,7 @@ impl World {
     }
 
     pub fn url(&self) -> String {
-        format!("sqlite:{}", self.path("shop.db").display())
+        self.url.clone()
     }
 
     pub fn bank(&self, account: &str) -> Provider {
