@@ -167,7 +167,8 @@ struct OrderPage {
     shop_order: ShopOrder,
     price: String,
     status: &'static str,
-    paid: bool,
+    /// Whether nobody has paid it, nor has money held for it.
+    to_pay: bool,
     attempts: Vec<Attempt>,
     ways: &'static [WayToPay],
     cards: Vec<CardView>,
@@ -368,12 +369,14 @@ impl Shop {
         let stored = self.payments.order(&order).await?;
         let mut attempts = Vec::new();
         for payment in stored.iter().flat_map(|order| &order.payments) {
-            let open = payment.is_live().then(|| self.payments.checkout_url(payment)).transpose()?;
+            let held = payment.status == Status::Authorized;
+            let open =
+                (payment.is_live() && !held).then(|| self.payments.checkout_url(payment)).transpose()?;
             let left =
                 payment.taken().map_or(0, |taken| taken.minor() - payment.refunded.map_or(0, Money::minor));
             attempts.push(Attempt {
                 done: done(&self.payments.operations(&payment.id).await?, language),
-                held: payment.status == Status::Authorized,
+                held,
                 refundable: left > 0 && self.payments.info(&payment.account)?.refunds.is_some(),
                 id: payment.id.to_string(),
                 reference: payment.reference.merchant_ref.to_string(),
@@ -389,7 +392,7 @@ impl Shop {
             ways: ways(country),
             shop_order,
             status: status_of(stored.as_ref()),
-            paid: stored.as_ref().is_some_and(Order::is_paid),
+            to_pay: !stored.as_ref().is_some_and(Order::is_paid) && !attempts.iter().any(|paid| paid.held),
             attempts,
             cards: self.cards_for(country).await?,
             history: self.payments.history(&order).await?,

@@ -105,6 +105,10 @@ async fn held_money_is_taken_or_let_go() {
         assert!(browser.words().await.contains("The amount is held on your card."));
         world.goto_order(&order).await;
         browser.look("order-held").await;
+        assert!(
+            !browser.has("form[action$='/pay']").await,
+            "an order with money held for it is to be paid again"
+        );
         world.is_unpaid(&order, "waiting").await;
         in_the_books(world, &order, "authorized", json!(true)).await;
         act(world, &order, "capture").await;
