@@ -228,13 +228,13 @@ async fn killed_while_refunding(point: &str) {
         let entry = gateway.payment(&reference).await;
         assert_eq!(refunds().await, happened + 1, "{entry}");
         let told = street.shop.order(&order).await;
-        let states: Vec<_> = told["payments"][0]["operations"]
+        let ends: Vec<_> = told["payments"][0]["operations"]
             .as_array()
             .into_iter()
             .flatten()
             .map(|operation| operation["state"].clone())
             .collect();
-        assert_eq!(states, ["unknown", "succeeded"], "{told}");
+        assert_eq!(ends, ["unknown", "succeeded"], "{told}");
     }
     street.sandbox.kill().await;
 }

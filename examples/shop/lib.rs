@@ -190,11 +190,14 @@ async fn open(options: &Options, home: &Url, bank: &Banks, goods: &Goods) -> Res
     for account in accounts(bank)? {
         builder = builder.account(Registry::linked()?.build(&account, &env)?);
     }
+    let mut schedule = if options.hasty { hasty() } else { Schedule::default() };
+    // Where a provider names no time of its own.
+    schedule.lifetime = Duration::from_mins(15);
+    schedule.longest_life = options.lifetime.map(Duration::from_secs);
+    builder = builder.schedule(schedule);
     if options.hasty {
-        let mut schedule = hasty();
-        schedule.longest_life = options.lifetime.map(Duration::from_secs);
         // Tests have hundreds of payments at once, and the sandbox does not mind being asked.
-        builder = builder.schedule(schedule).pace(Pace::default().per_second(500));
+        builder = builder.pace(Pace::default().per_second(500));
     }
     Ok(builder.build().await?)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tulbur_core::{
-    CaptureRequest, Error as CoreError, ErrorKind, Money, OperationRef, OperationState, Outcome,
+    CaptureRequest, Error as CoreError, ErrorKind, Money, OperationRef, OperationState, Outcome, QueryBy,
     RefundRequest, VoidRequest,
 };
 
@@ -138,6 +138,17 @@ impl Payments {
             return Err(Error::conflict(
                 format!("payment `{id}`"),
                 format!("it is {}; there is nothing for a person to settle", record.status),
+            ));
+        }
+        let askable = match self.0.flow(&record)?.query_by {
+            QueryBy::Nothing => false,
+            QueryBy::ProviderRef => record.reference.provider_ref.is_some(),
+            QueryBy::MerchantRef | QueryBy::MerchantRefAndAmount => true,
+        };
+        if askable && record.operation != OperationState::Unknown {
+            return Err(Error::conflict(
+                format!("payment `{id}`"),
+                "the provider can be asked about it, and only its word moves it",
             ));
         }
         self.0.apply(id, &Fact::Declared { paid, by: by.to_owned() }, None).await

@@ -314,6 +314,9 @@ async fn only_what_nobody_else_can_tell_needs_a_person() {
         let error = shop.payments.declare_payment(&payment.id, paid, "Bold").await.unwrap_err();
         assert!(matches!(error, Error::Conflict { .. }), "{error}");
     }
+    let open = shop.payments.open(shop.request("2", 1500)).await.unwrap();
+    let error = shop.payments.declare_payment(&open.id, true, "Bold").await.unwrap_err();
+    assert!(error.to_string().contains("the provider can be asked"), "{error}");
     let missing = RefundPayment::new(tulbur_payments::PaymentId::from_text("nothing"), "");
     assert!(matches!(shop.payments.refund(missing).await, Err(Error::NotFound(_))));
 }

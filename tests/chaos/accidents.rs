@@ -88,7 +88,7 @@ async fn plant(
 ) -> Vec<Planted> {
     /// Waiting faults at one provider: one of each kind strikes a request at a time, and most requests are to succeed.
     const WAITING: usize = 2;
-    let mut chance = Chance::new(street.seed ^ 0xfa_17);
+    let mut chance = Chance::new(street.seed ^ 0xfa17);
     let mut planted = Vec::new();
     let mut turn = kinds.clone();
     let mut at = 0;
@@ -118,7 +118,7 @@ async fn plant(
 
 /// Somebody dies about every second; the database server once, in the middle.
 async fn kill(street: Arc<Street>, over: Arc<AtomicBool>) {
-    let mut chance = Chance::new(street.seed ^ 0x00de_ad);
+    let mut chance = Chance::new(street.seed ^ 0xdead);
     let mut beats = 0_u32;
     while !over.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(600 + chance.below(800))).await;

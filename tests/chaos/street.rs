@@ -24,7 +24,7 @@ pub(crate) enum Database {
     /// A file in the shop's folder.
     Sqlite,
     /// A database that several shops share.
-    Postgres(TestDatabase, String),
+    Postgres(Box<TestDatabase>, String),
 }
 
 impl Database {
@@ -33,7 +33,7 @@ impl Database {
         let server = postgres_for_tests()?;
         let database = server.database().await.expect("the server makes a database");
         let address = database.url();
-        Some(Self::Postgres(database, address))
+        Some(Self::Postgres(Box::new(database), address))
     }
 
     fn address(&self) -> Option<&str> {
