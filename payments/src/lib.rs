@@ -43,20 +43,20 @@ pub mod store;
 #[cfg(feature = "store-suite")]
 pub mod store_suite;
 mod transition;
-pub mod webhook;
 mod wakes;
+pub mod webhook;
 mod worker;
 
 pub use ask::Watch;
 pub use deliver::NotifyTarget;
 pub use error::{Error, Result, StoreError};
 pub use event::{
-    AttentionItem, AttentionKind, Event, EventHandler, EventKind, GiveUp, HandlerError, History, HistoryEntry,
-    Source, Timing,
+    AttentionItem, AttentionKind, Event, EventHandler, EventKind, GiveUp, HandlerError, History,
+    HistoryEntry, Source, Timing,
 };
 pub use memory::MemoryStore;
-pub use operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
 pub use observe::{METRICS, Metric, MetricKind, describe_metrics};
+pub use operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
 pub use pace::{AccountState, CircuitState, Pace};
 pub use payments::{Payments, PaymentsBuilder};
 #[cfg(feature = "postgres")]
