@@ -256,7 +256,14 @@ async fn resolve_payment(
             "You say that {what} was not paid and never will be. The order can then be paid by another payment."
         )
     };
-    if can_be_asked(payments, payment) {
+    let askable = can_be_asked(payments, payment);
+    if askable && payment.operation != OperationState::Unknown {
+        return Err(Failure::new(format!(
+            "the provider can be asked about {what}, and only its word moves it: tulbur payments retry {}",
+            payment.id
+        )));
+    }
+    if askable {
         let _ = write!(
             warning,
             "\nThe provider can be asked about it, and its own word is better: tulbur payments retry {}",
