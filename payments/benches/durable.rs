@@ -162,7 +162,7 @@ async fn acknowledge(store: Arc<dyn Store>) -> Run {
         entry.status = tulbur_core::PaymentStatus::Paid;
     }
     let before =
-        (COMMITS.load(Ordering::Relaxed), BATCHES.load(Ordering::Relaxed), BATCHED.load(Ordering::Relaxed));
+        (COMMITS.load(Ordering::Relaxed), BATCHES.load(Ordering::Relaxed), GROUPED.load(Ordering::Relaxed));
     let began = Instant::now();
     let end = began + Duration::from_secs(2);
     let sending: FuturesUnordered<_> = references
@@ -195,10 +195,10 @@ async fn acknowledge(store: Arc<dyn Store>) -> Run {
     let seconds = began.elapsed().as_secs_f64();
     let acks: u64 = sent.into_iter().map(|sent| sent.expect("no panic")).sum();
     let commits = COMMITS.load(Ordering::Relaxed) - before.0;
-    let (batches, batched) =
-        (BATCHES.load(Ordering::Relaxed) - before.1, BATCHED.load(Ordering::Relaxed) - before.2);
+    let (batches, grouped) =
+        (BATCHES.load(Ordering::Relaxed) - before.1, GROUPED.load(Ordering::Relaxed) - before.2);
     // What is not in a batch is a transaction of its own.
-    let transactions = commits.saturating_sub(batched) + batches;
+    let transactions = commits.saturating_sub(grouped) + batches;
     // The questions that follow the acknowledgements are not to disturb the next run.
     tokio::time::sleep(Duration::from_secs(1)).await;
     Run {
@@ -339,7 +339,7 @@ fn resident() -> u64 {
 
 static COMMITS: AtomicU64 = AtomicU64::new(0);
 static BATCHES: AtomicU64 = AtomicU64::new(0);
-static BATCHED: AtomicU64 = AtomicU64::new(0);
+static GROUPED: AtomicU64 = AtomicU64::new(0);
 
 /// Counts commits and the transactions that they went into.
 struct Counting;
@@ -358,7 +358,7 @@ impl HistogramFn for Batches {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a batch's size")]
     fn record(&self, value: f64) {
         BATCHES.fetch_add(1, Ordering::Relaxed);
-        BATCHED.fetch_add(value as u64, Ordering::Relaxed);
+        GROUPED.fetch_add(value as u64, Ordering::Relaxed);
     }
 }
 

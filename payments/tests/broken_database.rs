@@ -100,6 +100,7 @@ async fn full_disk() {
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
+    #[expect(clippy::print_stderr, reason = "a test that was left out must say so")]
     fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mut mount = std::process::Command::new("mount");

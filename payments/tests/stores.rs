@@ -82,7 +82,6 @@ async fn a_store_is_chosen_by_its_address() {
         let error =
             tulbur_payments::store::open_store_with(&address, &settings).await.unwrap_err().to_string();
         assert!(!error.contains(secret), "{error}");
-        println!("{error}");
     }
     #[cfg(feature = "sqlite")]
     {

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part of it")]
 #![expect(unreachable_pub, reason = "a module that several test binaries include")]
 
+mod store;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -21,7 +23,6 @@ use tulbur_core::{
 };
 use tulbur_payments::{
     Event, EventHandler, HandlerError, NotifyTarget, OpenPayment, Payments, PaymentsBuilder, SealingKeys,
-    SqliteStore,
 };
 
 pub const PAGE: Flow = Flow::new("page");
@@ -453,9 +454,9 @@ pub fn options(path: &Path) -> SqliteConnectOptions {
 }
 
 pub async fn builder_with(options: SqliteConnectOptions, clock: &ManualClock) -> PaymentsBuilder {
-    let store = SqliteStore::open_with(options).await.unwrap();
+    let store = store::open(options).await;
     let url = Url::parse("https://shop.example/tulbur").unwrap();
-    Payments::builder(Arc::new(store), Arc::new(clock.clone()), sealing_keys(), url)
+    Payments::builder(store, Arc::new(clock.clone()), sealing_keys(), url)
 }
 
 /// A folder in memory where there is one: the disk's speed is not what these tests are about.
