@@ -237,7 +237,7 @@ impl Inner {
                 Fact::AskFailed { why: error.message().to_owned(), kind: error.kind() }
             }
         };
-        self.apply(id, &fact, None).await
+        self.decide(record.clone(), None, &fact, None).await
     }
 
     /// Whether there is a question that the provider would answer.

@@ -251,8 +251,8 @@ impl Inner {
                 "a genuine notification ({}) is about another one of the provider's payments",
                 claim_of(event)
             );
-            self.apply(&record.id, &Fact::Contradicted { detail }, Some(&entry)).await?;
-            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(record.id) });
+            let payment = self.decide(record, None, &Fact::Contradicted { detail }, Some(&entry)).await?;
+            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment.id) });
         }
         let earlier = self.store.delivered(account, event.repeat_key()).await?;
         // What anybody can send has one row, however much it varies.
@@ -273,8 +273,8 @@ impl Inner {
                 "two genuine notifications of one event differ: now {}; the provider is asked which is right",
                 claim_of(event)
             );
-            self.apply(&record.id, &Fact::Contradicted { detail }, Some(&entry)).await?;
-            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(record.id) });
+            let payment = self.decide(record, None, &Fact::Contradicted { detail }, Some(&entry)).await?;
+            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment.id) });
         }
         let fact = match &event.proof {
             Proof::Signed(facts) => {
@@ -289,7 +289,7 @@ impl Inner {
                 Fact::Hinted { source, what: format!("{who} says {}; asking", claim_of(event)) }
             }
         };
-        self.apply(&record.id, &fact, Some(&entry)).await?;
+        let record = self.decide(record, None, &fact, Some(&entry)).await?;
         Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(record.id) })
     }
 

@@ -461,7 +461,8 @@ impl Inner {
     }
 
     async fn apply_to_operation(&self, record: &OperationRecord, fact: &Fact) -> Result<OperationRecord> {
-        self.decide(&record.payment, Some(&record.operation_ref), fact, None).await?;
+        let payment = self.load(&record.payment).await?;
+        self.decide(payment, Some(&record.operation_ref), fact, None).await?;
         self.load_operation(&record.operation_ref).await
     }
 }

@@ -25,6 +25,9 @@ use crate::seal::SealingKeys;
 use crate::store::{Changes, Find, InboxEntry, Store};
 use crate::transition::{Fact, Situation, transition};
 
+/// Payments whose decisions can be made at the same time, in one process.
+const TURNS: usize = 1024;
+
 /// Durable payments. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Payments(pub(crate) Arc<Inner>);
@@ -50,7 +53,7 @@ pub(crate) struct Inner {
     pub(crate) gates: BTreeMap<AccountName, Gate>,
     /// Decisions about one payment follow each other in this process, so that a thousand deliveries of one
     /// notification do not read, decide and conflict a thousand times. Other processes are kept apart by versions.
-    turns: [tokio::sync::Mutex<()>; 64],
+    turns: [tokio::sync::Mutex<()>; TURNS],
 }
 
 impl fmt::Debug for Payments {
@@ -429,25 +432,29 @@ impl Inner {
         fact: &Fact,
         delivery: Option<&InboxEntry>,
     ) -> Result<PaymentRecord> {
-        self.decide(id, None, fact, delivery).await
+        let payment = self.load(id).await?;
+        self.decide(payment, None, fact, delivery).await
     }
 
     /// The only way by which a payment or an operation changes: reads it, lets [`transition`] decide, commits, and
-    /// decides anew if somebody else was first.
+    /// decides anew if somebody else was first. It begins with the payment as its caller has read it.
     pub(crate) async fn decide(
         &self,
-        id: &PaymentId,
+        mut payment: PaymentRecord,
         operation: Option<&OperationRef>,
         fact: &Fact,
         delivery: Option<&InboxEntry>,
     ) -> Result<PaymentRecord> {
         const TRIES: usize = 50;
-        let turn = Sha256::digest(id.as_str().as_bytes())[0] % 64;
-        let _turn = self.turns[usize::from(turn)].lock().await;
-        for _ in 0..TRIES {
-            let payment = self.load(id).await?;
+        let id = payment.id.clone();
+        let hash = Sha256::digest(id.as_str().as_bytes());
+        let _turn = self.turns[usize::from(u16::from_be_bytes([hash[0], hash[1]])) % TURNS].lock().await;
+        for tried in 0..TRIES {
+            if tried > 0 {
+                payment = self.load(&id).await?;
+            }
             let order = match payment.order() {
-                Some(order) => self.store.order(order).await?.map(|order| order.record),
+                Some(order) => self.store.order_record(order).await?,
                 None => None,
             };
             let operation = match operation {
@@ -470,7 +477,10 @@ impl Inner {
             if changes.payments.is_empty() && changes.inbox.is_empty() {
                 return Ok(payment);
             }
-            let moved = !changes.payments.is_empty();
+            let after = changes.payments.first().map(|after| {
+                // What a store does to a record that it takes.
+                PaymentRecord { version: after.version + 1, ..after.clone() }
+            });
             let lost = changes.payments.iter().any(|after| {
                 after.operation == OperationState::Unknown && payment.operation != after.operation
             });
@@ -480,19 +490,19 @@ impl Inner {
                 .filter(|after| operation.as_ref().is_none_or(|before| before.state != after.state))
                 .cloned()
                 .collect();
-            match self.commit(changes).await {
-                Ok(()) if moved => {
+            match (self.commit(changes).await, after) {
+                (Ok(()), Some(after)) => {
                     if lost {
                         observe::unknown(&payment.account);
                     }
                     settled.iter().for_each(observe::operation);
                     let _ = self.changed.send(id.clone());
                     self.wake.notify_one();
-                    return self.load(id).await;
+                    return Ok(after);
                 }
-                Ok(()) => return Ok(payment),
-                Err(StoreError::Conflict) => tokio::task::yield_now().await,
-                Err(error) => return Err(error.into()),
+                (Ok(()), None) => return Ok(payment),
+                (Err(StoreError::Conflict), _) => tokio::task::yield_now().await,
+                (Err(error), _) => return Err(error.into()),
             }
         }
         Err(StoreError::Conflict.into())

@@ -405,6 +405,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// An order with its payments, oldest first.
     async fn order(&self, order: &OrderRef) -> Result<Option<Order>, StoreError>;
 
+    /// An order without its payments.
+    async fn order_record(&self, order: &OrderRef) -> Result<Option<OrderRecord>, StoreError> {
+        Ok(self.order(order).await?.map(|order| order.record))
+    }
+
     /// The newest orders, newest first.
     async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError>;
 

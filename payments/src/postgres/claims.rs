@@ -19,15 +19,11 @@ pub const CLAIMS_TABLE: &str = include_str!("claims.sql");
 /// # Errors
 /// When the database refuses.
 pub async fn create_claims_table(connection: &mut PgConnection) -> Result<(), StoreError> {
-    // `IF NOT EXISTS` alone can fail when two sessions make the table at the same moment.
-    let made = sqlx::query(CLAIMS_TABLE).execute(&mut *connection).await.map_err(store_error);
-    match made {
-        Err(StoreError::Conflict) => {
-            sqlx::query(CLAIMS_TABLE).execute(connection).await.map_err(store_error)?;
-            Ok(())
-        }
-        other => other.map(|_| ()),
-    }
+    // `IF NOT EXISTS` alone can fail when two sessions make the table at the same moment. Both statements are one
+    // message, and so one transaction, where the caller has begun none.
+    const MAKE: &str = concat!("SELECT pg_advisory_xact_lock(8402117); ", include_str!("claims.sql"));
+    sqlx::raw_sql(MAKE).execute(connection).await.map_err(store_error)?;
+    Ok(())
 }
 
 /// Claims an event for a handler, inside the transaction that has the effect.

@@ -80,6 +80,18 @@ impl Store for TheStore {
         }
     }
 
+    async fn order_record(&self, order: &OrderRef) -> Result<Option<OrderRecord>, StoreError> {
+        let row = sqlx::query("SELECT version, body FROM tulbur_orders WHERE order_ref = $1")
+            .bind(order.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(store_error)?;
+        let Some(row) = row else { return Ok(None) };
+        let mut record: OrderRecord = read_body(&row)?;
+        record.version = row.get("version");
+        Ok(Some(record))
+    }
+
     async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
         let rows = sqlx::query(
             "SELECT version, body FROM tulbur_orders ORDER BY created_at DESC, order_ref DESC LIMIT $1",
