@@ -5,12 +5,14 @@
 //! on the versions that were read, or decided anew.
 
 use tulbur_core::{
-    ErrorKind, FlowEffect, FlowInfo, NextAction, NotFound, OperationState, Outcome, PaymentRef, QueryBy,
-    Refund, Timestamp,
+    ErrorKind, FlowEffect, FlowInfo, NextAction, OperationState, Outcome, PaymentRef, QueryBy, Refund,
+    Timestamp,
 };
 
+mod asking;
 #[cfg(test)]
 mod every_order;
+mod opening;
 mod operations;
 
 use crate::event::{AttentionItem, AttentionKind, Event, EventKind, HistoryEntry, Source, Timing};
@@ -232,41 +234,6 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Something unproven came: it makes us ask, or look where nothing can be asked.
-    fn hinted(&mut self, source: Source, what: &str) {
-        self.touched = true;
-        if self.situation.flow.query_by == QueryBy::Nothing {
-            if source == Source::Notification {
-                self.attention(
-                    AttentionKind::Unproven,
-                    &format!(
-                        "{what}; it proves nothing and nothing can be asked: look it up with the provider"
-                    ),
-                );
-            }
-        } else {
-            self.ask_now();
-        }
-        self.write(source, what);
-    }
-
-    fn declared(&mut self, paid: bool, by: &str) {
-        self.strike(AttentionKind::UnresolvedOperation);
-        self.strike(AttentionKind::Unproven);
-        if !paid {
-            self.payment.operation = OperationState::Refused;
-            if self.payment.status.is_open() {
-                self.end(Status::Canceled, EndedBy::Provider);
-            }
-            self.write(Source::Person, &format!("{by} says that it will never be paid"));
-            return;
-        }
-        if self.payment.status.is_success() {
-            return;
-        }
-        self.pay(Source::Person, Status::Paid, &format!("{by} says that it was paid"));
-    }
-
     fn end(&mut self, status: Status, by: EndedBy) {
         self.touched = true;
         self.payment.status = status;
@@ -280,170 +247,6 @@ impl<'a> Step<'a> {
             Status::Expired => EventKind::Expired,
             _ => EventKind::Canceled,
         });
-    }
-
-    fn opened(&mut self, reference: &PaymentRef, next: Vec<NextAction>, expires_at: Option<Timestamp>) {
-        self.payment.reference.fill_from(reference);
-        self.payment.operation = OperationState::Succeeded;
-        if !self.payment.status.is_open() {
-            // It was given up, or a fast notification ended it, while the answer was on its way.
-            self.payment.ask_at = self.next();
-            self.write(Source::Answer, "the provider made it, after it had ended here");
-            return;
-        }
-        self.payment.next = next;
-        self.payment.expires_at = Some(self.end_of_life(expires_at));
-        self.reschedule();
-        self.write(Source::Answer, "the provider made it; the payer can go on");
-    }
-
-    /// When the payer's time ends: as the provider says, as the flow says, or as long as we wait.
-    fn end_of_life(&self, said: Option<Timestamp>) -> Timestamp {
-        let schedule = self.situation.schedule;
-        let lifetime = self.situation.flow.lifetime.unwrap_or(schedule.lifetime);
-        let end = said.unwrap_or(self.now().after(lifetime));
-        schedule.longest_life.map_or(end, |longest| end.min(self.now().after(longest)))
-    }
-
-    fn write_failed(&mut self, outcome: Outcome, why: &str, code: Option<String>, text: Option<String>) {
-        if !self.payment.status.is_open() {
-            self.write(
-                Source::Answer,
-                &format!("no good answer to the request, and it had ended already: {why}"),
-            );
-            return;
-        }
-        self.payment.code = code;
-        self.payment.text = text;
-        match outcome {
-            Outcome::NoEffect | Outcome::Refused => {
-                self.payment.operation = OperationState::Refused;
-                self.end(
-                    Status::Canceled,
-                    if outcome == Outcome::Refused { EndedBy::Provider } else { EndedBy::Us },
-                );
-                self.write(Source::Answer, &format!("not made: {why}"));
-            }
-            Outcome::Unknown => self.lost(Source::Answer, why),
-        }
-    }
-
-    fn abandoned(&mut self) {
-        match self.payment.operation {
-            OperationState::Reserved => {
-                self.payment.operation = OperationState::Refused;
-                if self.payment.status.is_open() {
-                    self.end(Status::Canceled, EndedBy::Us);
-                }
-                self.write(Source::Recovery, "the process ended before anything was sent");
-            }
-            OperationState::Submitted if self.payment.status.is_open() => {
-                self.lost(Source::Recovery, "the process ended before the answer came");
-            }
-            OperationState::Submitted => {
-                self.payment.operation = OperationState::Unknown;
-                self.payment.ask_at = self.next();
-                self.write(Source::Recovery, "the process ended before the answer came");
-            }
-            OperationState::Succeeded | OperationState::Refused | OperationState::Unknown => {}
-        }
-    }
-
-    /// The write may have happened.
-    fn lost(&mut self, source: Source, why: &str) {
-        self.payment.operation = OperationState::Unknown;
-        if self.is_inert() {
-            self.end(Status::Canceled, EndedBy::Us);
-            self.write(source, &format!("closed, because nobody can have seen it, and watched: {why}"));
-        } else {
-            self.reschedule();
-            self.ask_now();
-            self.write(source, &format!("it may have been charged; asking, not repeating: {why}"));
-        }
-    }
-
-    fn not_found(&mut self) {
-        let age = self.now().since(self.payment.created_at);
-        if let NotFound::ProvesAfter(wait) = self.situation.flow.not_found
-            && age >= wait
-            && self.payment.status.is_open()
-        {
-            self.payment.operation = OperationState::Refused;
-            self.end(Status::Canceled, EndedBy::Provider);
-            self.write(Source::Query, "the provider does not know it: it never happened");
-            return;
-        }
-        let asked = self.situation.flow.query_by != QueryBy::Nothing;
-        self.still_open(
-            Source::Query,
-            if asked { "the provider does not know it" } else { "the provider cannot be asked about it" },
-        );
-    }
-
-    fn ask_failed(&mut self, why: &str, kind: ErrorKind) {
-        self.touched = true;
-        if self.payment.status.is_failed() {
-            // A late question that was not answered was not asked.
-            let schedule = self.situation.schedule;
-            let goes_on = self.now().since(self.payment.changed_at) < schedule.give_up_after;
-            self.payment.ask_at = goes_on.then(|| self.now().after(schedule.longest_wait));
-            return;
-        }
-        self.payment.asked = self.payment.asked.saturating_add(1);
-        self.payment.ask_at = self.next();
-        // One line when it begins; the rest is the same line again and again.
-        if self.payment.asked == 1 {
-            self.write(Source::Query, &format!("could not be asked ({kind}): {why}"));
-        }
-        self.tell_if_unresolved();
-    }
-
-    /// The provider says, in whatever words, that nothing final is known.
-    fn still_open(&mut self, source: Source, what: &str) {
-        self.payment.asked = self.payment.asked.saturating_add(1);
-        self.touched = true;
-        let over = self
-            .payment
-            .expires_at
-            .is_some_and(|end| self.now() >= end.after(self.situation.schedule.margin));
-        let unknown = self.payment.operation == OperationState::Unknown && !self.is_inert();
-        let untold = self.situation.flow.query_by == QueryBy::Nothing;
-        if over && untold && !self.payment.status.is_success() {
-            if self.payment.status.is_open() {
-                self.end(Status::Expired, EndedBy::Us);
-            }
-            self.payment.ask_at = None;
-            self.attention(
-                AttentionKind::UnresolvedOperation,
-                "its time is over, nothing proved that it was paid, and the provider cannot be asked; look it up with \
-                 the provider",
-            );
-            self.write(Source::Clock, "its time is over, and nothing proved that it was paid");
-            return;
-        }
-        if self.payment.status.is_open() && over && !unknown {
-            self.end(Status::Expired, EndedBy::Us);
-            self.write(Source::Clock, "its time is over, and the last question found it unpaid");
-            return;
-        }
-        self.payment.ask_at = self.next();
-        if self.payment.asked == 1 {
-            self.write(source, what);
-        }
-        self.tell_if_unresolved();
-    }
-
-    fn tell_if_unresolved(&mut self) {
-        let age = self.now().since(self.payment.created_at);
-        if self.payment.operation == OperationState::Unknown
-            && self.payment.status.is_open()
-            && age >= self.situation.schedule.unresolved_after
-        {
-            self.attention(
-                AttentionKind::UnresolvedOperation,
-                "it may have been charged, and the provider does not say; look it up with the provider",
-            );
-        }
     }
 
     fn proven(&mut self, proven: &Proven, card: Option<CardRecord>) {
