@@ -8,7 +8,7 @@ use tulbur_core::{AccountName, Channel, Timestamp};
 use super::dialect::Row;
 use crate::error::StoreError;
 use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
-use crate::record::{CardRecord, PaymentId, PaymentRecord};
+use crate::record::{CardRecord, OrderRecord, PaymentId, PaymentRecord};
 use crate::store::{DeliveryState, EventDelivery, InboxEntry, Verdict};
 
 pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
@@ -40,6 +40,12 @@ pub(super) fn payment_of(row: &Row) -> Result<PaymentRecord, StoreError> {
     payment.version = row.get("version");
     payment.ask_at = time(row, "ask_at");
     Ok(payment)
+}
+
+pub(super) fn order_of(row: &Row) -> Result<OrderRecord, StoreError> {
+    let mut order: OrderRecord = read_body(row)?;
+    order.version = row.get("version");
+    Ok(order)
 }
 
 pub(super) fn operation_of(row: &Row) -> Result<OperationRecord, StoreError> {

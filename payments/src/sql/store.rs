@@ -5,9 +5,10 @@ use sqlx::Row as _;
 use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 
-use super::dialect::{self, Pool, Row, TheStore, store_error};
+use super::dialect::{self, Pool, TheStore, store_error};
 use super::rows::{
-    card_of, count, delivery_of, inbox_of, key_of, operation_of, payment_of, read_bodies, read_body, time,
+    card_of, count, delivery_of, inbox_of, key_of, operation_of, order_of, payment_of, read_bodies,
+    read_body, time,
 };
 use super::write::{write_changes, write_inbox};
 use crate::error::StoreError;
@@ -21,9 +22,7 @@ use crate::store::{
 };
 
 impl TheStore {
-    async fn order_of(&self, row: &Row) -> Result<Order, StoreError> {
-        let mut record: OrderRecord = read_body(row)?;
-        record.version = row.get("version");
+    async fn with_payments(&self, record: OrderRecord) -> Result<Order, StoreError> {
         let payments = sqlx::query(
             "SELECT version, ask_at, body FROM tulbur_payments WHERE order_ref = $1 ORDER BY created_at, id",
         )
@@ -69,13 +68,8 @@ impl Store for TheStore {
     }
 
     async fn order(&self, order: &OrderRef) -> Result<Option<Order>, StoreError> {
-        let row = sqlx::query("SELECT version, body FROM tulbur_orders WHERE order_ref = $1")
-            .bind(order.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(store_error)?;
-        match row {
-            Some(row) => self.order_of(&row).await.map(Some),
+        match self.order_record(order).await? {
+            Some(record) => self.with_payments(record).await.map(Some),
             None => Ok(None),
         }
     }
@@ -86,10 +80,7 @@ impl Store for TheStore {
             .fetch_optional(&self.pool)
             .await
             .map_err(store_error)?;
-        let Some(row) = row else { return Ok(None) };
-        let mut record: OrderRecord = read_body(&row)?;
-        record.version = row.get("version");
-        Ok(Some(record))
+        row.as_ref().map(order_of).transpose()
     }
 
     async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
@@ -102,7 +93,7 @@ impl Store for TheStore {
         .map_err(store_error)?;
         let mut orders = Vec::with_capacity(rows.len());
         for row in &rows {
-            orders.push(self.order_of(row).await?);
+            orders.push(self.with_payments(order_of(row)?).await?);
         }
         Ok(orders)
     }
