@@ -1,18 +1,17 @@
 //! What is PostgreSQL's own: transactions, leases, announcements, errors.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgArguments, PgListener, PgPoolOptions};
+use sqlx::query::Query;
 use sqlx::{Postgres, Transaction};
 use tokio::sync::mpsc;
 
+use super::write::{Kind, Value};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::record::PaymentId;
 use crate::store::{Changes, Wake};
-
-pub(super) use super::batch::commit_batch;
 
 pub(super) type TheStore = super::PostgresStore;
 pub(super) type Pool = sqlx::postgres::PgPool;
@@ -46,9 +45,42 @@ pub(super) const TAKE_EVENTS: &str = "WITH picked AS MATERIALIZED \
     UPDATE tulbur_events AS this SET due_at = $1, attempts = attempts + 1 FROM picked WHERE this.seq = picked.seq \
     RETURNING this.seq, this.attempts, this.body";
 
-/// A text that came from outside, as a column can hold it: PostgreSQL's have no zero character.
-pub(super) fn storable(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
+/// Many rows, as what a statement reads from: an array for each column.
+pub(super) fn source(columns: &[(&str, Kind)]) -> String {
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let arrays: Vec<String> = (1..)
+        .zip(columns)
+        .map(|(number, (_, kind))| match kind {
+            Kind::Text => format!("${number}::text[]"),
+            Kind::Number => format!("${number}::bigint[]"),
+        })
+        .collect();
+    format!("unnest({}) WITH ORDINALITY AS new ({}, place)", arrays.join(", "), names.join(", "))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the other dialect can fail here")]
+pub(super) fn bind_rows<'q, const COLUMNS: usize>(
+    mut query: Query<'q, Postgres, PgArguments>,
+    columns: &[(&str, Kind)],
+    rows: Vec<[Value<'_>; COLUMNS]>,
+) -> Result<Query<'q, Postgres, PgArguments>, StoreError> {
+    let mut rows: Vec<_> = rows.into_iter().map(IntoIterator::into_iter).collect();
+    for (_, kind) in columns {
+        let column = rows.iter_mut().map(|row| row.next().unwrap_or(Value::Nothing));
+        query = match kind {
+            Kind::Text => query.bind(column.map(to_text).collect::<Vec<_>>()),
+            Kind::Number => query.bind(column.map(to_number).collect::<Vec<_>>()),
+        };
+    }
+    Ok(query)
+}
+
+fn to_text(value: Value<'_>) -> Option<String> {
+    if let Value::Text(text) = value { Some(text.into_owned()) } else { None }
+}
+
+fn to_number(value: Value<'_>) -> Option<i64> {
+    if let Value::Number(number) = value { Some(number) } else { None }
 }
 
 pub(super) async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>, StoreError> {

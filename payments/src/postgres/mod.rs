@@ -1,5 +1,7 @@
 //! The store for several machines: one PostgreSQL database, any number of processes.
 
+#[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
+#[path = "../sql/batch.rs"]
 mod batch;
 mod claims;
 mod dialect;

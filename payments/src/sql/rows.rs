@@ -1,5 +1,7 @@
 //! Rows and records.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
@@ -106,4 +108,9 @@ pub(super) fn inbox_of(row: &Row) -> Result<(InboxEntry, u32), StoreError> {
         sealed: row.get("sealed"),
     };
     Ok((entry, u32::try_from(count(row, "times")).unwrap_or(u32::MAX)))
+}
+
+/// A text that came from outside, as a column can hold it: a column of text has no zero character.
+pub(super) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }

@@ -5,12 +5,13 @@ use sqlx::Row as _;
 use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 
-use super::dialect::{self, Pool, TheStore, store_error};
+use super::batch::{commit_batch, commit_one};
+use super::dialect::{self, TheStore, store_error};
 use super::rows::{
     card_of, count, delivery_of, inbox_of, key_of, operation_of, order_of, payment_of, read_bodies,
-    read_body, time,
+    read_body, storable, time,
 };
-use super::write::{write_changes, write_inbox};
+use super::write::insert_inbox;
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
 use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
@@ -35,24 +36,6 @@ impl TheStore {
     }
 }
 
-/// Commits one caller's changes, in a transaction of their own.
-pub(super) async fn commit_one(pool: &Pool, changes: &Changes) -> Result<(), StoreError> {
-    let mut tx = dialect::begin(pool).await?;
-    let written = async {
-        dialect::hold_streams(&mut tx, std::iter::once(changes)).await?;
-        write_changes(&mut tx, changes).await?;
-        dialect::announce(&mut tx, std::iter::once(changes)).await
-    };
-    match written.await {
-        Ok(()) => tx.commit().await.map_err(store_error),
-        Err(error) => {
-            // If that fails, the connection is broken and is closed.
-            drop(tx.rollback().await);
-            Err(error)
-        }
-    }
-}
-
 #[async_trait]
 impl Store for TheStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
@@ -62,7 +45,7 @@ impl Store for TheStore {
         let writer = self.writer.clone();
         let batch = move |batch| {
             let writer = writer.clone();
-            async move { dialect::commit_batch(&writer, batch).await }
+            async move { commit_batch(&writer, batch).await }
         };
         self.group.commit(changes, batch).await
     }
@@ -227,7 +210,7 @@ impl Store for TheStore {
             "SELECT version, ask_at, body FROM tulbur_payments WHERE id = $1 OR merchant_ref = $1 OR provider_ref = $1 \
              ORDER BY created_at, id LIMIT $2",
         )
-        .bind(dialect::storable(name))
+        .bind(storable(name))
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await
@@ -342,7 +325,7 @@ impl Store for TheStore {
              ORDER BY at, id LIMIT 1",
         )
         .bind(account.as_str())
-        .bind(dialect::storable(repeat_key))
+        .bind(storable(repeat_key))
         .fetch_optional(&self.pool)
         .await
         .map_err(store_error)?;
@@ -351,7 +334,7 @@ impl Store for TheStore {
 
     async fn keep_refused(&self, entry: InboxEntry, keep: u32) -> Result<(), StoreError> {
         let mut tx = dialect::begin(&self.writer).await?;
-        write_inbox(&mut tx, &entry).await?;
+        insert_inbox(&mut tx, &[&entry]).await?;
         sqlx::query(
             "DELETE FROM tulbur_inbox WHERE account = $1 AND verdict = 'refused' AND id NOT IN \
              (SELECT id FROM tulbur_inbox WHERE account = $1 AND verdict = 'refused' ORDER BY at DESC, id DESC LIMIT $2)",

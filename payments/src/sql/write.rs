@@ -1,225 +1,358 @@
-//! The statements of a commit, one record at a time.
+//! The statements of a commit: one for all records of a kind.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
+
+use sqlx::Row as _;
 use tulbur_core::{OrderRef, ProviderRef, Timestamp};
 
-use super::dialect::{Connection, storable, store_error};
-use super::rows::{channel_word, json};
+use super::dialect::{Connection, bind_rows, source, store_error};
+use super::rows::{channel_word, json, storable};
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
 use crate::operation::{KeyRecord, OperationRecord};
 use crate::record::{CardRecord, OrderRecord, PaymentId, PaymentRecord};
-use crate::store::{Changes, InboxEntry};
+use crate::store::InboxEntry;
 
-/// Writes everything, or fails where something is not as it was when it was decided.
-pub(super) async fn write_changes(tx: &mut Connection, changes: &Changes) -> Result<(), StoreError> {
-    for order in &changes.orders {
-        write_order(tx, order).await?;
-    }
-    for payment in &changes.payments {
-        write_payment(tx, payment).await?;
-    }
-    for operation in &changes.operations {
-        write_operation(tx, operation).await?;
-    }
-    for key in &changes.keys {
-        write_key(tx, key).await?;
-    }
-    for card in &changes.cards {
-        write_card(tx, card).await?;
-    }
-    for event in &changes.events {
-        write_event(tx, event).await?;
-    }
-    for entry in &changes.history {
-        write_history(tx, entry).await?;
-    }
-    for (item, event) in &changes.attention {
-        if write_attention(tx, item).await? {
-            write_event(tx, event).await?;
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+}
+
+/// What stands in a column.
+pub(super) enum Value<'a> {
+    Text(Cow<'a, str>),
+    Number(i64),
+    Nothing,
+}
+
+fn text(text: &str) -> Value<'_> {
+    Value::Text(storable(text))
+}
+
+fn body<T: serde::Serialize>(record: &T) -> Result<Value<'static>, StoreError> {
+    Ok(Value::Text(json(record)?.into()))
+}
+
+fn time(at: Timestamp) -> Value<'static> {
+    Value::Number(at.as_millis())
+}
+
+fn maybe<'a, T>(value: Option<T>, some: impl Fn(T) -> Value<'a>) -> Value<'a> {
+    value.map_or(Value::Nothing, some)
+}
+
+/// A statement about many records, which are its rows called `new`; `place` counts them.
+struct Statement {
+    columns: &'static [(&'static str, Kind)],
+    sql: LazyLock<String>,
+}
+
+/// A statement in which `{new}` stands for its rows. What is returned needs a name that only one of the tables has.
+macro_rules! statement {
+    ($name:ident ($($column:ident: $kind:ident),*) $sql:literal) => {
+        static $name: Statement = Statement {
+            columns: &[$((stringify!($column), Kind::$kind)),*],
+            sql: LazyLock::new(|| $sql.replace("{new}", &source($name.columns))),
+        };
+    };
+}
+
+impl Statement {
+    /// Runs it, and returns the names that it returns.
+    async fn run<const COLUMNS: usize>(
+        &'static self,
+        tx: &mut Connection,
+        rows: Vec<[Value<'_>; COLUMNS]>,
+    ) -> Result<HashSet<String>, StoreError> {
+        debug_assert_eq!(COLUMNS, self.columns.len(), "each column has a value");
+        if rows.is_empty() {
+            return Ok(HashSet::new());
         }
+        let query = bind_rows(sqlx::query(self.sql.as_str()), self.columns, rows)?;
+        let done = query.fetch_all(tx).await.map_err(store_error)?;
+        done.iter().map(|row| row.try_get(0).map_err(store_error)).collect()
     }
-    for (key, at) in &changes.struck {
-        strike_attention(tx, key, *at).await?;
+}
+
+fn rows<'a, T, const COLUMNS: usize>(
+    records: &[&'a T],
+    row: impl Fn(&'a T) -> Result<[Value<'a>; COLUMNS], StoreError>,
+) -> Result<Vec<[Value<'a>; COLUMNS]>, StoreError> {
+    records.iter().map(|record| row(record)).collect()
+}
+
+statement! { UPDATE_ORDERS (name: Text, body: Text, paid_by: Text, version: Number)
+    "UPDATE tulbur_orders AS this SET body = new.body, paid_by = new.paid_by, version = this.version + 1 FROM {new} \
+     WHERE this.order_ref = new.name AND this.version = new.version RETURNING order_ref"
+}
+
+/// Writes orders that were there before, and says which were as they were when it was decided.
+pub(super) async fn update_orders(
+    tx: &mut Connection,
+    orders: &[&OrderRecord],
+) -> Result<HashSet<String>, StoreError> {
+    let rows = rows(orders, |order| {
+        let paid_by = maybe(order.paid_by.as_ref().map(PaymentId::as_str), text);
+        Ok([text(order.order.as_str()), body(order)?, paid_by, Value::Number(order.version)])
+    })?;
+    UPDATE_ORDERS.run(tx, rows).await
+}
+
+statement! { INSERT_ORDERS (order_ref: Text, body: Text, paid_by: Text, created_at: Number)
+    "INSERT INTO tulbur_orders (order_ref, body, paid_by, created_at, version) \
+     SELECT order_ref, body, paid_by, created_at, 1 FROM {new}"
+}
+
+pub(super) async fn insert_orders(tx: &mut Connection, orders: &[&OrderRecord]) -> Result<(), StoreError> {
+    let rows = rows(orders, |order| {
+        let paid_by = maybe(order.paid_by.as_ref().map(PaymentId::as_str), text);
+        Ok([text(order.order.as_str()), body(order)?, paid_by, time(order.created_at)])
+    })?;
+    INSERT_ORDERS.run(tx, rows).await.map(drop)
+}
+
+// What a payment is called never changes, so those columns and their indexes are left alone.
+statement! { UPDATE_PAYMENTS (name: Text, body: Text, provider_ref: Text, status: Text, operation: Text, ask_at: Number,
+        paid_at: Number, version: Number)
+    "UPDATE tulbur_payments AS this SET body = new.body, provider_ref = new.provider_ref, status = new.status, \
+     operation = new.operation, ask_at = new.ask_at, paid_at = new.paid_at, version = this.version + 1 FROM {new} \
+     WHERE this.id = new.name AND this.version = new.version RETURNING id"
+}
+
+/// Writes payments that were there before, and says which were as they were when it was decided.
+pub(super) async fn update_payments(
+    tx: &mut Connection,
+    payments: &[&PaymentRecord],
+) -> Result<HashSet<String>, StoreError> {
+    let rows = rows(payments, |payment| {
+        Ok([
+            text(payment.id.as_str()),
+            body(payment)?,
+            maybe(payment.reference.provider_ref.as_ref().map(ProviderRef::as_str), text),
+            text(payment.status.as_str()),
+            text(payment.operation.as_str()),
+            maybe(payment.ask_at, time),
+            maybe(payment.paid_at, time),
+            Value::Number(payment.version),
+        ])
+    })?;
+    UPDATE_PAYMENTS.run(tx, rows).await
+}
+
+statement! { INSERT_PAYMENTS (id: Text, body: Text, order_ref: Text, account: Text, merchant_ref: Text,
+        provider_ref: Text, secret_hash: Text, status: Text, operation: Text, ask_at: Number, created_at: Number,
+        paid_at: Number)
+    "INSERT INTO tulbur_payments (id, body, order_ref, account, merchant_ref, provider_ref, secret_hash, status, \
+     operation, ask_at, created_at, paid_at, version) \
+     SELECT id, body, order_ref, account, merchant_ref, provider_ref, secret_hash, status, operation, ask_at, \
+     created_at, paid_at, 1 FROM {new}"
+}
+
+pub(super) async fn insert_payments(
+    tx: &mut Connection,
+    payments: &[&PaymentRecord],
+) -> Result<(), StoreError> {
+    let rows = rows(payments, |payment| {
+        Ok([
+            text(payment.id.as_str()),
+            body(payment)?,
+            maybe(payment.order().map(OrderRef::as_str), text),
+            text(payment.account.as_str()),
+            text(payment.reference.merchant_ref.as_str()),
+            maybe(payment.reference.provider_ref.as_ref().map(ProviderRef::as_str), text),
+            text(&payment.secret_hash),
+            text(payment.status.as_str()),
+            text(payment.operation.as_str()),
+            maybe(payment.ask_at, time),
+            time(payment.created_at),
+            maybe(payment.paid_at, time),
+        ])
+    })?;
+    INSERT_PAYMENTS.run(tx, rows).await.map(drop)
+}
+
+statement! { UPDATE_OPERATIONS (name: Text, body: Text, state: Text, lease_until: Number, version: Number)
+    "UPDATE tulbur_operations AS this SET body = new.body, state = new.state, lease_until = new.lease_until, \
+     version = this.version + 1 FROM {new} \
+     WHERE this.operation_ref = new.name AND this.version = new.version RETURNING operation_ref"
+}
+
+/// Writes operations that were there before, and says which were as they were when it was decided.
+pub(super) async fn update_operations(
+    tx: &mut Connection,
+    operations: &[&OperationRecord],
+) -> Result<HashSet<String>, StoreError> {
+    let rows = rows(operations, |one| {
+        Ok([
+            text(one.operation_ref.as_str()),
+            body(one)?,
+            text(one.state.as_str()),
+            maybe(one.lease_until, time),
+            Value::Number(one.version),
+        ])
+    })?;
+    UPDATE_OPERATIONS.run(tx, rows).await
+}
+
+statement! { INSERT_OPERATIONS (operation_ref: Text, body: Text, payment: Text, state: Text, lease_until: Number,
+        created_at: Number)
+    "INSERT INTO tulbur_operations (operation_ref, body, payment, state, lease_until, created_at, version) \
+     SELECT operation_ref, body, payment, state, lease_until, created_at, 1 FROM {new}"
+}
+
+pub(super) async fn insert_operations(
+    tx: &mut Connection,
+    operations: &[&OperationRecord],
+) -> Result<(), StoreError> {
+    let rows = rows(operations, |one| {
+        Ok([
+            text(one.operation_ref.as_str()),
+            body(one)?,
+            text(one.payment.as_str()),
+            text(one.state.as_str()),
+            maybe(one.lease_until, time),
+            time(one.created_at),
+        ])
+    })?;
+    INSERT_OPERATIONS.run(tx, rows).await.map(drop)
+}
+
+statement! { INSERT_KEYS (key: Text, content: Text, subject: Text, at: Number)
+    "INSERT INTO tulbur_keys (key, content, subject, at) SELECT key, content, subject, at FROM {new}"
+}
+
+pub(super) async fn insert_keys(tx: &mut Connection, keys: &[&KeyRecord]) -> Result<(), StoreError> {
+    let rows = rows(keys, |key| {
+        Ok([text(key.key.as_str()), text(&key.content), body(&key.subject)?, time(key.at)])
+    })?;
+    INSERT_KEYS.run(tx, rows).await.map(drop)
+}
+
+statement! { INSERT_CARDS (id: Text, customer: Text, created_at: Number, body: Text, sealed_token: Text)
+    "INSERT INTO tulbur_cards (id, customer, created_at, body, sealed_token) \
+     SELECT id, customer, created_at, body, sealed_token FROM {new}"
+}
+
+pub(super) async fn insert_cards(tx: &mut Connection, cards: &[&CardRecord]) -> Result<(), StoreError> {
+    let rows = rows(cards, |CardRecord { card, sealed_token }| {
+        Ok([
+            text(card.id.as_str()),
+            text(card.customer.as_str()),
+            time(card.created_at),
+            body(card)?,
+            text(sealed_token),
+        ])
+    })?;
+    INSERT_CARDS.run(tx, rows).await.map(drop)
+}
+
+statement! { INSERT_EVENTS (id: Text, stream: Text, order_ref: Text, kind: Text, at: Number, body: Text)
+    "INSERT INTO tulbur_events (id, stream, order_ref, kind, at, due_at, body) \
+     SELECT id, stream, order_ref, kind, at, at, body FROM {new} ORDER BY place"
+}
+
+pub(super) async fn insert_events(tx: &mut Connection, events: &[&Event]) -> Result<(), StoreError> {
+    let rows = rows(events, |event| {
+        Ok([
+            text(event.id.as_str()),
+            text(event.stream()),
+            maybe(event.order.as_ref().map(OrderRef::as_str), text),
+            text(event.kind.name()),
+            time(event.at),
+            body(event)?,
+        ])
+    })?;
+    INSERT_EVENTS.run(tx, rows).await.map(drop)
+}
+
+statement! { INSERT_HISTORY (order_ref: Text, payment: Text, at: Number, body: Text)
+    "INSERT INTO tulbur_history (order_ref, payment, at, body) \
+     SELECT order_ref, payment, at, body FROM {new} ORDER BY place"
+}
+
+pub(super) async fn insert_history(tx: &mut Connection, lines: &[&HistoryEntry]) -> Result<(), StoreError> {
+    let rows = rows(lines, |line| {
+        let order = maybe(line.order.as_ref().map(OrderRef::as_str), text);
+        Ok([order, text(line.payment.as_str()), time(line.at), body(line)?])
+    })?;
+    INSERT_HISTORY.run(tx, rows).await.map(drop)
+}
+
+// `WHERE true`, because SQLite would take `ON` for a join's.
+statement! { INSERT_ATTENTION (key: Text, at: Number, body: Text)
+    "INSERT INTO tulbur_attention (key, at, body) SELECT key, at, body FROM {new} WHERE true ORDER BY place \
+     ON CONFLICT (key) DO NOTHING RETURNING key"
+}
+
+/// Lists items, and says which are new.
+pub(super) async fn insert_attention(
+    tx: &mut Connection,
+    items: &[&AttentionItem],
+) -> Result<HashSet<String>, StoreError> {
+    let mut seen = HashSet::new();
+    let mut items: Vec<&AttentionItem> =
+        items.iter().copied().filter(|item| seen.insert(&item.key)).collect();
+    items.sort_by(|a, b| a.key.cmp(&b.key));
+    let rows = rows(&items, |item| Ok([text(&item.key), time(item.at), body(item)?]))?;
+    INSERT_ATTENTION.run(tx, rows).await
+}
+
+statement! { STRIKE_ATTENTION (key: Text, at: Number)
+    "UPDATE tulbur_attention AS this SET resolved_at = new.at FROM {new} \
+     WHERE this.key = new.key AND this.resolved_at IS NULL"
+}
+
+pub(super) async fn strike_attention(
+    tx: &mut Connection,
+    struck: &[&(String, Timestamp)],
+) -> Result<(), StoreError> {
+    let rows = rows(struck, |(key, at)| Ok([text(key), time(*at)]))?;
+    STRIKE_ATTENTION.run(tx, rows).await.map(drop)
+}
+
+statement! { INSERT_INBOX (id: Text, account: Text, channel: Text, at: Number, repeat_key: Text, meaning: Text,
+        verdict: Text, note: Text, payment: Text, sealed: Text, times: Number)
+    "INSERT INTO tulbur_inbox (id, account, channel, at, repeat_key, meaning, verdict, note, payment, sealed, times) \
+     SELECT id, account, channel, at, repeat_key, meaning, verdict, note, payment, sealed, times FROM {new} WHERE true \
+     ORDER BY place \
+     ON CONFLICT (account, repeat_key, meaning) DO UPDATE SET times = tulbur_inbox.times + excluded.times"
+}
+
+/// Keeps deliveries; those that are the same are counted, also among themselves.
+pub(super) async fn insert_inbox(tx: &mut Connection, entries: &[&InboxEntry]) -> Result<(), StoreError> {
+    let mut times: HashMap<(&str, &str, &str), i64> = HashMap::new();
+    let mut first: Vec<&InboxEntry> = Vec::new();
+    for entry in entries {
+        let seen = times.entry(same(entry)).or_insert(0);
+        if *seen == 0 {
+            first.push(entry);
+        }
+        *seen += 1;
     }
-    for entry in &changes.inbox {
-        write_inbox(tx, entry).await?;
-    }
-    Ok(())
+    first.sort_by_key(|entry| same(entry));
+    let rows = rows(&first, |entry| {
+        Ok([
+            text(&entry.id),
+            text(entry.account.as_str()),
+            text(channel_word(entry.channel)),
+            time(entry.at),
+            text(&entry.repeat_key),
+            text(&entry.meaning),
+            text(entry.verdict.as_str()),
+            text(&entry.note),
+            maybe(entry.payment.as_ref().map(PaymentId::as_str), text),
+            text(&entry.sealed),
+            Value::Number(times[&same(entry)]),
+        ])
+    })?;
+    INSERT_INBOX.run(tx, rows).await.map(drop)
 }
 
-fn expect_one(rows: u64) -> Result<(), StoreError> {
-    if rows == 1 { Ok(()) } else { Err(StoreError::Conflict) }
-}
-
-async fn write_order(tx: &mut Connection, order: &OrderRecord) -> Result<(), StoreError> {
-    let statement = if order.version == 0 {
-        "INSERT INTO tulbur_orders (body, paid_by, created_at, version, order_ref) VALUES ($1, $2, $3, $4 + 1, $5)"
-    } else {
-        "UPDATE tulbur_orders SET body = $1, paid_by = $2, created_at = $3, version = version + 1 \
-         WHERE version = $4 AND order_ref = $5"
-    };
-    let done = sqlx::query(statement)
-        .bind(json(order)?)
-        .bind(order.paid_by.as_ref().map(PaymentId::as_str))
-        .bind(order.created_at.as_millis())
-        .bind(order.version)
-        .bind(order.order.as_str())
-        .execute(tx)
-        .await
-        .map_err(store_error)?;
-    expect_one(done.rows_affected())
-}
-
-async fn write_payment(tx: &mut Connection, payment: &PaymentRecord) -> Result<(), StoreError> {
-    let statement = if payment.version == 0 {
-        "INSERT INTO tulbur_payments (body, order_ref, account, merchant_ref, provider_ref, secret_hash, status, \
-         operation, ask_at, created_at, paid_at, version, id) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 + 1, $13)"
-    } else {
-        "UPDATE tulbur_payments SET body = $1, order_ref = $2, account = $3, merchant_ref = $4, provider_ref = $5, \
-         secret_hash = $6, status = $7, operation = $8, ask_at = $9, created_at = $10, paid_at = $11, \
-         version = version + 1 WHERE version = $12 AND id = $13"
-    };
-    let done = sqlx::query(statement)
-        .bind(json(payment)?)
-        .bind(payment.order().map(OrderRef::as_str))
-        .bind(payment.account.as_str())
-        .bind(payment.reference.merchant_ref.as_str())
-        .bind(payment.reference.provider_ref.as_ref().map(ProviderRef::as_str))
-        .bind(&payment.secret_hash)
-        .bind(payment.status.as_str())
-        .bind(payment.operation.as_str())
-        .bind(payment.ask_at.map(Timestamp::as_millis))
-        .bind(payment.created_at.as_millis())
-        .bind(payment.paid_at.map(Timestamp::as_millis))
-        .bind(payment.version)
-        .bind(payment.id.as_str())
-        .execute(tx)
-        .await
-        .map_err(store_error)?;
-    expect_one(done.rows_affected())
-}
-
-async fn write_operation(tx: &mut Connection, operation: &OperationRecord) -> Result<(), StoreError> {
-    let statement = if operation.version == 0 {
-        "INSERT INTO tulbur_operations (body, payment, state, lease_until, created_at, version, operation_ref) \
-         VALUES ($1, $2, $3, $4, $5, $6 + 1, $7)"
-    } else {
-        "UPDATE tulbur_operations SET body = $1, payment = $2, state = $3, lease_until = $4, created_at = $5, \
-         version = version + 1 WHERE version = $6 AND operation_ref = $7"
-    };
-    let done = sqlx::query(statement)
-        .bind(json(operation)?)
-        .bind(operation.payment.as_str())
-        .bind(operation.state.as_str())
-        .bind(operation.lease_until.map(Timestamp::as_millis))
-        .bind(operation.created_at.as_millis())
-        .bind(operation.version)
-        .bind(operation.operation_ref.as_str())
-        .execute(tx)
-        .await
-        .map_err(store_error)?;
-    expect_one(done.rows_affected())
-}
-
-async fn write_key(tx: &mut Connection, key: &KeyRecord) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO tulbur_keys (key, content, subject, at) VALUES ($1, $2, $3, $4)")
-        .bind(key.key.as_str())
-        .bind(&key.content)
-        .bind(json(&key.subject)?)
-        .bind(key.at.as_millis())
-        .execute(tx)
-        .await
-        .map_err(store_error)?;
-    Ok(())
-}
-
-async fn write_card(tx: &mut Connection, card: &CardRecord) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO tulbur_cards (id, customer, created_at, body, sealed_token) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(card.card.id.as_str())
-    .bind(card.card.customer.as_str())
-    .bind(card.card.created_at.as_millis())
-    .bind(json(&card.card)?)
-    .bind(&card.sealed_token)
-    .execute(tx)
-    .await
-    .map_err(store_error)?;
-    Ok(())
-}
-
-async fn write_event(tx: &mut Connection, event: &Event) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO tulbur_events (id, stream, order_ref, kind, at, body, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(event.id.as_str())
-    .bind(event.stream())
-    .bind(event.order.as_ref().map(OrderRef::as_str))
-    .bind(event.kind.name())
-    .bind(event.at.as_millis())
-    .bind(json(event)?)
-    .bind(event.at.as_millis())
-    .execute(tx)
-    .await
-    .map_err(store_error)?;
-    Ok(())
-}
-
-async fn write_history(tx: &mut Connection, entry: &HistoryEntry) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO tulbur_history (order_ref, payment, at, body) VALUES ($1, $2, $3, $4)")
-        .bind(entry.order.as_ref().map(OrderRef::as_str))
-        .bind(entry.payment.as_str())
-        .bind(entry.at.as_millis())
-        .bind(json(entry)?)
-        .execute(tx)
-        .await
-        .map_err(store_error)?;
-    Ok(())
-}
-
-/// Whether the item is new.
-async fn write_attention(tx: &mut Connection, item: &AttentionItem) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "INSERT INTO tulbur_attention (key, at, body) VALUES ($1, $2, $3) ON CONFLICT (key) DO NOTHING",
-    )
-    .bind(&item.key)
-    .bind(item.at.as_millis())
-    .bind(json(item)?)
-    .execute(tx)
-    .await
-    .map_err(store_error)?;
-    Ok(done.rows_affected() == 1)
-}
-
-async fn strike_attention(tx: &mut Connection, key: &str, at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE tulbur_attention SET resolved_at = $1 WHERE key = $2 AND resolved_at IS NULL")
-        .bind(at.as_millis())
-        .bind(key)
-        .execute(tx)
-        .await
-        .map_err(store_error)?;
-    Ok(())
-}
-
-pub(super) async fn write_inbox(tx: &mut Connection, entry: &InboxEntry) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO tulbur_inbox (id, account, channel, at, repeat_key, meaning, verdict, note, payment, sealed) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
-         ON CONFLICT (account, repeat_key, meaning) DO UPDATE SET times = tulbur_inbox.times + 1",
-    )
-    .bind(&entry.id)
-    .bind(entry.account.as_str())
-    .bind(channel_word(entry.channel))
-    .bind(entry.at.as_millis())
-    .bind(storable(&entry.repeat_key))
-    .bind(storable(&entry.meaning))
-    .bind(entry.verdict.as_str())
-    .bind(storable(&entry.note))
-    .bind(entry.payment.as_ref().map(PaymentId::as_str))
-    .bind(&entry.sealed)
-    .execute(tx)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+/// By what a repeat is recognised.
+fn same(entry: &InboxEntry) -> (&str, &str, &str) {
+    (entry.account.as_str(), &entry.repeat_key, &entry.meaning)
 }

@@ -2,12 +2,15 @@
 
 use std::ops::{Deref, DerefMut};
 
+use serde::{Serialize, Serializer};
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
 use tokio::sync::mpsc;
 
-use super::store::commit_one;
-use super::write::write_changes;
+use super::rows::json;
+use super::write::{Kind, Value};
 use crate::error::StoreError;
 use crate::store::{Changes, Wake};
 
@@ -87,13 +90,36 @@ pub(super) async fn begin(pool: &Pool) -> Result<Tx, StoreError> {
     Ok(tx)
 }
 
-/// A text that came from outside, as a column can hold it.
-pub(super) fn storable(text: &str) -> &str {
-    text
+/// Many rows, as what a statement reads from: a list of lists in JSON.
+pub(super) fn source(columns: &[(&str, Kind)]) -> String {
+    let columns: Vec<String> = (0..)
+        .zip(columns)
+        .map(|(number, (name, _)): (usize, _)| format!("value ->> {number} AS {name}"))
+        .collect();
+    format!("(SELECT {}, key AS place FROM json_each($1)) AS new", columns.join(", "))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the other dialect consumes them")]
+pub(super) fn bind_rows<'q, const COLUMNS: usize>(
+    query: Query<'q, Sqlite, SqliteArguments>,
+    _: &[(&str, Kind)],
+    rows: Vec<[Value<'_>; COLUMNS]>,
+) -> Result<Query<'q, Sqlite, SqliteArguments>, StoreError> {
+    let rows: Vec<&[Value<'_>]> = rows.iter().map(<[_; COLUMNS]>::as_slice).collect();
+    Ok(query.bind(json(&rows)?))
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_i64(*number),
+            Self::Nothing => serializer.serialize_none(),
+        }
+    }
 }
 
 /// One writer at a time: nobody can count before and commit after.
-#[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
 pub(super) async fn hold_streams(
     _: &mut Connection,
     _: impl Iterator<Item = &Changes>,
@@ -101,43 +127,7 @@ pub(super) async fn hold_streams(
     Ok(())
 }
 
-/// Commits many callers' changes in one transaction; the conflict of one undoes only what is theirs.
-pub(super) async fn commit_batch(pool: &Pool, batch: Vec<Changes>) -> Vec<Result<(), StoreError>> {
-    if let [alone] = &batch[..] {
-        return vec![commit_one(pool, alone).await];
-    }
-    match try_batch(pool, &batch).await {
-        Ok(results) => results,
-        // The transaction is undone as a whole: a full disk or a broken file concerns all of them.
-        Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
-    }
-}
-
-async fn try_batch(pool: &Pool, batch: &[Changes]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    let run = async |tx: &mut Connection, statement: &'static str| {
-        sqlx::query(statement).execute(tx).await.map_err(store_error)
-    };
-    let mut tx = begin(pool).await?;
-    let mut results = Vec::with_capacity(batch.len());
-    for changes in batch {
-        run(&mut tx, "SAVEPOINT one").await?;
-        let result = match write_changes(&mut tx, changes).await {
-            Ok(()) => Ok(()),
-            Err(error @ (StoreError::Conflict | StoreError::Unreadable(_))) => {
-                run(&mut tx, "ROLLBACK TO one").await?;
-                Err(error)
-            }
-            Err(error) => return Err(error),
-        };
-        run(&mut tx, "RELEASE one").await?;
-        results.push(result);
-    }
-    tx.commit().await.map_err(store_error)?;
-    Ok(results)
-}
-
 /// SQLite tells other processes nothing.
-#[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
 pub(super) async fn announce(
     _: &mut Connection,
     _: impl Iterator<Item = &Changes>,

@@ -1,5 +1,7 @@
 //! The embedded store: one SQLite file, nothing to install.
 
+#[path = "../sql/batch.rs"]
+mod batch;
 mod claims;
 mod dialect;
 #[path = "../sql/rows.rs"]
