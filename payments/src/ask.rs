@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{MutexGuard, broadcast};
 use tracing::Instrument;
 use tulbur_core::{
     AccountName, CardSetupState, Error as CoreError, ErrorKind, QueryBy, SavedCard, Timestamp, confirm,
@@ -126,12 +126,33 @@ impl Watch {
 impl Inner {
     /// Asks, unless it was asked just now; whoever comes while it is asked waits for that answer.
     pub(crate) async fn ask_spaced(&self, id: &PaymentId, reason: Reason) -> Result<PaymentRecord> {
-        let slot = {
-            let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(asks.entry(id.clone()).or_default())
-        };
-        let mut asked = slot.0.lock().await;
+        let slot = self.slot(id);
+        let asked = slot.0.lock().await;
         let record = self.load(id).await?;
+        self.ask_in_turn(asked, record, reason).await
+    }
+
+    /// As [`Inner::ask_spaced`], about a payment that was read just now.
+    pub(crate) async fn ask_about(&self, record: PaymentRecord, reason: Reason) -> Result<PaymentRecord> {
+        let slot = self.slot(&record.id);
+        if let Ok(asked) = slot.0.try_lock() {
+            return self.ask_in_turn(asked, record, reason).await;
+        }
+        // Who asks now may change it.
+        self.ask_spaced(&record.id, reason).await
+    }
+
+    fn slot(&self, id: &PaymentId) -> Arc<AskSlot> {
+        let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(asks.entry(id.clone()).or_default())
+    }
+
+    async fn ask_in_turn(
+        &self,
+        mut asked: MutexGuard<'_, Asked>,
+        record: PaymentRecord,
+        reason: Reason,
+    ) -> Result<PaymentRecord> {
         let every = self.schedule.poll(self.flow(&record)?).every;
         let gap = match reason {
             Reason::Told => Duration::ZERO,
@@ -237,7 +258,7 @@ impl Inner {
                 Fact::AskFailed { why: error.message().to_owned(), kind: error.kind() }
             }
         };
-        self.decide(record.clone(), None, &fact, None).await
+        self.decide(record.clone().into(), None, &fact, None).await
     }
 
     /// Whether there is a question that the provider would answer.

@@ -14,11 +14,11 @@ use crate::ask::Reason;
 use crate::error::{Error, Result};
 use crate::event::{AttentionItem, AttentionKind, Event, EventKind, Source};
 use crate::observe;
-use crate::payments::{Inner, Payments};
+use crate::payments::{AsRead, Inner, Payments};
 use crate::probe::Point;
 use crate::proven::Proven;
-use crate::record::{EventId, PageSecret, PaymentId, PaymentRecord};
-use crate::store::{Changes, Find, InboxEntry, Verdict};
+use crate::record::{EventId, PageSecret, PaymentRecord};
+use crate::store::{Changes, Find, InboxEntry, Known, Verdict};
 use crate::transition::Fact;
 
 /// How the address of a notification names its account.
@@ -51,7 +51,7 @@ struct Read<'a> {
 /// What was done with a delivery.
 struct Taken {
     outcome: OutcomeWord,
-    ask: Option<PaymentId>,
+    ask: Option<PaymentRecord>,
 }
 
 enum OutcomeWord {
@@ -155,12 +155,13 @@ impl Payments {
         self.0.load(&record.id).await
     }
 
-    fn ask_soon(&self, payment: PaymentId, reason: Reason) {
+    fn ask_soon(&self, payment: PaymentRecord, reason: Reason) {
         let this = self.clone();
         tokio::spawn(async move {
-            if let Err(error) = this.0.ask_spaced(&payment, reason).await {
+            let id = payment.id.clone();
+            if let Err(error) = this.0.ask_about(payment, reason).await {
                 // It is due in the database too, so the worker asks again.
-                tracing::warn!(%payment, %error, "could not ask after a delivery");
+                tracing::warn!(payment = %id, %error, "could not ask after a delivery");
             }
         });
     }
@@ -233,14 +234,12 @@ impl Inner {
     /// Stores a delivery with what follows from it, in one commit.
     async fn take(&self, account: &AccountName, read: &Read<'_>, delivery: &Delivery<'_>) -> Result<Taken> {
         let event = &read.event;
-        let found = match &read.bound_to {
-            Some(record) => Some(record.clone()),
-            None => self.find(account, event).await?,
-        };
+        let known = self.known(account, read).await?;
         let anybody = matches!(event.proof, Proof::Hint { checked: false });
-        let Some(record) = found else {
+        let Some(record) = known.payment else {
             return self.take_unknown(account, event, delivery, anybody).await;
         };
+        let as_read = || AsRead { payment: record.clone(), order: known.order.clone() };
         if !anybody && !is_about(event, &record) {
             let meaning = event.meaning().to_hex();
             let mut entry = self.inbox_entry(account, event, &meaning, delivery);
@@ -251,20 +250,19 @@ impl Inner {
                 "a genuine notification ({}) is about another one of the provider's payments",
                 claim_of(event)
             );
-            let payment = self.decide(record, None, &Fact::Contradicted { detail }, Some(&entry)).await?;
-            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment.id) });
+            let payment = self.decide(as_read(), None, &Fact::Contradicted { detail }, Some(&entry)).await?;
+            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment) });
         }
-        let earlier = self.store.delivered(account, event.repeat_key()).await?;
         // What anybody can send has one row, however much it varies.
         let meaning = if anybody { "-".to_owned() } else { event.meaning().to_hex() };
         let mut entry = self.inbox_entry(account, event, &meaning, delivery);
         entry.payment = Some(record.id.clone());
-        if let Some(earlier) = earlier {
+        if let Some(earlier) = known.earlier {
             if earlier.meaning == meaning {
                 let commit = Changes { inbox: vec![entry], ..Changes::default() };
                 self.commit(commit).await?;
                 let completed = record.status.is_success();
-                let ask = (anybody && record.status.is_open()).then(|| record.id.clone());
+                let ask = (anybody && record.status.is_open()).then(|| record.clone());
                 return Ok(Taken { outcome: OutcomeWord::Repeat { completed }, ask });
             }
             entry.verdict = Verdict::Contradiction;
@@ -273,8 +271,8 @@ impl Inner {
                 "two genuine notifications of one event differ: now {}; the provider is asked which is right",
                 claim_of(event)
             );
-            let payment = self.decide(record, None, &Fact::Contradicted { detail }, Some(&entry)).await?;
-            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment.id) });
+            let payment = self.decide(as_read(), None, &Fact::Contradicted { detail }, Some(&entry)).await?;
+            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment) });
         }
         let fact = match &event.proof {
             Proof::Signed(facts) => {
@@ -289,18 +287,19 @@ impl Inner {
                 Fact::Hinted { source, what: format!("{who} says {}; asking", claim_of(event)) }
             }
         };
-        let record = self.decide(record, None, &fact, Some(&entry)).await?;
-        Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(record.id) })
+        let record = self.decide(as_read(), None, &fact, Some(&entry)).await?;
+        Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(record) })
     }
 
-    async fn find(&self, account: &AccountName, event: &IpnEvent) -> Result<Option<PaymentRecord>> {
-        if let Some(reference) = &event.subject.merchant_ref {
-            return Ok(self.store.payment(Find::MerchantRef(account, reference)).await?);
-        }
-        match &event.subject.provider_ref {
-            Some(reference) => Ok(self.store.payment(Find::ProviderRef(account, reference)).await?),
-            None => Ok(None),
-        }
+    async fn known(&self, account: &AccountName, read: &Read<'_>) -> Result<Known> {
+        let subject = &read.event.subject;
+        let payment = match (&read.bound_to, &subject.merchant_ref, &subject.provider_ref) {
+            (Some(record), _, _) => Find::Id(&record.id),
+            (None, Some(reference), _) => Find::MerchantRef(account, reference),
+            (None, None, Some(reference)) => Find::ProviderRef(account, reference),
+            (None, None, None) => return Ok(Known::default()),
+        };
+        Ok(self.store.known(account, payment, read.event.repeat_key()).await?)
     }
 
     async fn take_unknown(

@@ -15,8 +15,8 @@ use crate::record::{
     Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord,
 };
 use crate::store::{
-    Changes, ClaimedEvent, DeliveryState, EventDelivery, Find, InboxEntry, PaymentFilter, Settle, Store,
-    StoreStats, Verdict, Wake,
+    Changes, ClaimedEvent, DeliveryState, EventDelivery, Find, InboxEntry, Known, PaymentFilter, Settle,
+    Store, StoreStats, Verdict, Wake,
 };
 
 /// Keeps payments in memory, **and loses all of them when the process ends**.
@@ -428,16 +428,23 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn delivered(
+    async fn known(
         &self,
         account: &AccountName,
+        payment: Find<'_>,
         repeat_key: &str,
-    ) -> Result<Option<InboxEntry>, StoreError> {
+    ) -> Result<Known, StoreError> {
+        let payment = self.payment(payment).await?.filter(|payment| payment.account == *account);
         let state = self.state();
+        let order = payment.as_ref().and_then(PaymentRecord::order);
         let entries = state.inbox.iter().map(|(entry, _)| entry).filter(|entry| {
             entry.account == *account && entry.repeat_key == repeat_key && entry.verdict != Verdict::Refused
         });
-        Ok(entries.min_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id))).cloned())
+        Ok(Known {
+            order: order.and_then(|order| state.orders.get(order.as_str())).cloned(),
+            earlier: entries.min_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id))).cloned(),
+            payment,
+        })
     }
 
     async fn keep_refused(&self, entry: InboxEntry, keep: u32) -> Result<(), StoreError> {

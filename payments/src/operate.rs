@@ -462,7 +462,7 @@ impl Inner {
 
     async fn apply_to_operation(&self, record: &OperationRecord, fact: &Fact) -> Result<OperationRecord> {
         let payment = self.load(&record.payment).await?;
-        self.decide(payment, Some(&record.operation_ref), fact, None).await?;
+        self.decide(payment.into(), Some(&record.operation_ref), fact, None).await?;
         self.load_operation(&record.operation_ref).await
     }
 }

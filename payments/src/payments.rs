@@ -19,7 +19,7 @@ use crate::observe;
 use crate::operation::OperationRecord;
 use crate::pace::{Gate, Pace, gates};
 use crate::probe::{Point, Probe};
-use crate::record::{Card, CustomerRef, Order, PageSecret, PaymentId, PaymentRecord};
+use crate::record::{Card, CustomerRef, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord};
 use crate::schedule::Schedule;
 use crate::seal::SealingKeys;
 use crate::store::{Changes, Find, InboxEntry, Store};
@@ -433,29 +433,30 @@ impl Inner {
         delivery: Option<&InboxEntry>,
     ) -> Result<PaymentRecord> {
         let payment = self.load(id).await?;
-        self.decide(payment, None, fact, delivery).await
+        self.decide(payment.into(), None, fact, delivery).await
     }
 
     /// The only way by which a payment or an operation changes: reads it, lets [`transition`] decide, commits, and
-    /// decides anew if somebody else was first. It begins with the payment as its caller has read it.
+    /// decides anew if somebody else was first. It begins with what its caller has read.
     pub(crate) async fn decide(
         &self,
-        mut payment: PaymentRecord,
+        mut read: AsRead,
         operation: Option<&OperationRef>,
         fact: &Fact,
         delivery: Option<&InboxEntry>,
     ) -> Result<PaymentRecord> {
         const TRIES: usize = 50;
-        let id = payment.id.clone();
+        let id = read.payment.id.clone();
         let hash = Sha256::digest(id.as_str().as_bytes());
         let _turn = self.turns[usize::from(u16::from_be_bytes([hash[0], hash[1]])) % TURNS].lock().await;
         for tried in 0..TRIES {
             if tried > 0 {
-                payment = self.load(&id).await?;
+                read = self.load(&id).await?.into();
             }
-            let order = match payment.order() {
-                Some(order) => self.store.order_record(order).await?,
-                None => None,
+            let AsRead { payment, order } = read.clone();
+            let order = match (order, payment.order()) {
+                (None, Some(order)) => self.store.order_record(order).await?,
+                (order, _) => order,
             };
             let operation = match operation {
                 Some(operation) => self.store.operation(operation).await?,
@@ -527,6 +528,19 @@ impl Inner {
     /// Waits for this long, by the injected clock.
     pub(crate) async fn sleep(&self, duration: Duration) {
         self.clock.sleep(duration).await;
+    }
+}
+
+/// A payment as it was read, and its order if that was read with it.
+#[derive(Debug, Clone)]
+pub(crate) struct AsRead {
+    pub(crate) payment: PaymentRecord,
+    pub(crate) order: Option<OrderRecord>,
+}
+
+impl From<PaymentRecord> for AsRead {
+    fn from(payment: PaymentRecord) -> Self {
+        Self { payment, order: None }
     }
 }
 

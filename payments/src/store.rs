@@ -393,6 +393,17 @@ pub struct ClaimedEvent {
     pub done: Vec<String>,
 }
 
+/// What is stored about a delivery.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// The payment or card set-up that it is about.
+    pub payment: Option<PaymentRecord>,
+    /// That payment's order.
+    pub order: Option<OrderRecord>,
+    /// The first delivery of the same event that was not refused.
+    pub earlier: Option<InboxEntry>,
+}
+
 /// Keeps payments. All of a [`Changes`] is on disk when [`Store::commit`] returns.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync {
@@ -479,12 +490,14 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Settles a claimed event.
     async fn settle_event(&self, event: &EventId, settle: Settle) -> Result<(), StoreError>;
 
-    /// The first delivery of an event, if it was delivered before: its meaning.
-    async fn delivered(
+    /// What is stored about a delivery that names this payment, and this event of the account: one read, because every
+    /// notification needs it.
+    async fn known(
         &self,
         account: &AccountName,
+        payment: Find<'_>,
         repeat_key: &str,
-    ) -> Result<Option<InboxEntry>, StoreError>;
+    ) -> Result<Known, StoreError>;
 
     /// Keeps a refused delivery, and only the newest `keep` of its account.
     async fn keep_refused(&self, entry: InboxEntry, keep: u32) -> Result<(), StoreError>;

@@ -64,7 +64,7 @@ pub(super) fn bind_rows<'q, const COLUMNS: usize>(
     columns: &[(&str, Kind)],
     rows: Vec<[Value<'_>; COLUMNS]>,
 ) -> Result<Query<'q, Postgres, PgArguments>, StoreError> {
-    let mut rows: Vec<_> = rows.into_iter().map(IntoIterator::into_iter).collect();
+    let mut rows: Vec<_> = rows.into_iter().map(<[_; COLUMNS]>::into_iter).collect();
     for (_, kind) in columns {
         let column = rows.iter_mut().map(|row| row.next().unwrap_or(Value::Nothing));
         query = match kind {

@@ -50,6 +50,13 @@ pub(super) fn order_of(row: &Row) -> Result<OrderRecord, StoreError> {
     Ok(order)
 }
 
+/// The order in a row that has its payment too.
+pub(super) fn known_order_of(row: &Row) -> Result<OrderRecord, StoreError> {
+    let mut order: OrderRecord = read(row.get("order_body"))?;
+    order.version = row.get("order_version");
+    Ok(order)
+}
+
 pub(super) fn operation_of(row: &Row) -> Result<OperationRecord, StoreError> {
     let mut operation: OperationRecord = read_body(row)?;
     operation.version = row.get("version");

@@ -1,15 +1,19 @@
 //! Deliveries, and the list for a person.
 
-use futures_util::future::join_all;
-use tulbur_core::Timestamp;
+use std::sync::Arc;
 
-use super::samples::{account, at, attention, delivery, order_ref};
+use futures_util::future::join_all;
+use tulbur_core::{AccountName, Timestamp};
+
+use super::samples::{account, at, attention, delivery, opened, order_ref, payment, payment_id};
 use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
-use crate::store::{Changes, InboxEntry, Store, Verdict};
+use crate::record::{CustomerRef, Purpose};
+use crate::store::{Changes, Find, InboxEntry, Store, Verdict};
 
 named_checks! {
     a_repeated_delivery_is_counted: "a delivery of the same account, key and meaning is counted and not added, also when many come at once",
     a_delivery_of_other_meaning_is_kept_beside: "another meaning under the same key is an entry of its own, and the first one stays the first",
+    a_notification_finds_what_it_needs: "a payment by each of its names, with its order and the event's first delivery, at its own account only",
     refused_deliveries_are_bounded: "of what was refused only the newest of each account stay, and nothing else is dropped",
     the_inbox_is_newest_first: "the newest deliveries come first, no more than asked for",
     a_delivery_is_sealed_anew: "sealed deliveries come in pages, and one is replaced only by who knows the one that is there",
@@ -51,15 +55,61 @@ async fn a_repeated_delivery_is_counted(stores: Stores) -> Found {
     Ok(())
 }
 
+/// The first delivery of the event "key".
+async fn earlier(store: &Arc<dyn Store>, account: &AccountName) -> Result<Option<InboxEntry>, String> {
+    let nothing = payment_id("nothing");
+    Ok(store.known(account, Find::Id(&nothing), "key").await.map_err(failed)?.earlier)
+}
+
+/// Every way to name a payment finds it with its order and the event's first delivery, at its own account only.
+async fn a_notification_finds_what_it_needs(stores: Stores) -> Found {
+    let bank = account("bank");
+    let changes = opened("1");
+    let first = changes.payments[0].clone();
+    stores.one.commit(changes).await.map_err(failed)?;
+    stores.one.commit(opened("2")).await.map_err(failed)?;
+    let mut set_up = payment("3", "3");
+    set_up.purpose = Purpose::CardSetup {
+        customer: CustomerRef::parse("somebody").expect("the suite's names are well formed"),
+    };
+    stores.one.commit(Changes { payments: vec![set_up], ..Changes::default() }).await.map_err(failed)?;
+    stores.one.commit(keeping(delivery("a", "key", "paid", Verdict::Accepted))).await.map_err(failed)?;
+    let theirs = first.reference.provider_ref.clone().ok_or("the provider has no name for it")?;
+    for find in [
+        Find::Id(&first.id),
+        Find::MerchantRef(&bank, &first.reference.merchant_ref),
+        Find::ProviderRef(&bank, &theirs),
+        Find::SecretHash(&first.secret_hash),
+    ] {
+        let known = stores.two.known(&bank, find, "key").await.map_err(failed)?;
+        let read = stores.two.payment(find).await.map_err(failed)?;
+        let order = stores.two.order(&order_ref("1")).await.map_err(failed)?.ok_or("its order is missing")?;
+        ensure!(read.is_some(), "the payment is not found by {find:?}");
+        ensure_eq!(known.payment, read, "the payment that is known, with its version");
+        ensure_eq!(known.order, Some(order.record), "its order, with its version");
+        ensure_eq!(known.earlier.map(|entry| entry.id), Some("delivery-a".to_owned()), "the earlier delivery");
+        let known = stores.two.known(&account("other"), find, "key").await.map_err(failed)?;
+        ensure!(
+            known.payment.is_none() && known.order.is_none() && known.earlier.is_none(),
+            "{find:?} finds it at another account"
+        );
+    }
+    let new = stores.two.known(&bank, Find::Id(&payment_id("2")), "another").await.map_err(failed)?;
+    ensure!(
+        new.payment.is_some() && new.earlier.is_none(),
+        "an event that was never delivered has an earlier one"
+    );
+    let set_up = stores.two.known(&bank, Find::Id(&payment_id("3")), "key").await.map_err(failed)?;
+    ensure!(set_up.payment.is_some() && set_up.order.is_none(), "a card set-up has an order");
+    Ok(())
+}
+
 async fn a_delivery_of_other_meaning_is_kept_beside(stores: Stores) -> Found {
     let bank = account("bank");
-    ensure!(
-        stores.one.delivered(&bank, "key").await.map_err(failed)?.is_none(),
-        "something was delivered before"
-    );
+    ensure!(earlier(&stores.one, &bank).await?.is_none(), "something was delivered before");
     let refused = delivery("refused", "key", "-", Verdict::Refused);
     stores.one.commit(keeping(refused)).await.map_err(failed)?;
-    let found = stores.one.delivered(&bank, "key").await.map_err(failed)?;
+    let found = earlier(&stores.one, &bank).await?;
     ensure!(found.is_none(), "what was refused counts as delivered");
     let mut first = delivery("b", "key", "paid", Verdict::Accepted);
     first.at = at(1);
@@ -68,12 +118,9 @@ async fn a_delivery_of_other_meaning_is_kept_beside(stores: Stores) -> Found {
     for entry in [&first, &second, &first] {
         stores.one.commit(keeping(entry.clone())).await.map_err(failed)?;
     }
-    let found = stores.two.delivered(&bank, "key").await.map_err(failed)?;
+    let found = earlier(&stores.two, &bank).await?;
     ensure_eq!(found, Some(first.clone()), "the first delivery of the event");
-    ensure!(
-        stores.two.delivered(&account("other"), "key").await.map_err(failed)?.is_none(),
-        "it counts at another account"
-    );
+    ensure!(earlier(&stores.two, &account("other")).await?.is_none(), "it counts at another account");
     let entry = stores.two.inbox_entry(&first.id).await.map_err(failed)?;
     ensure_eq!(entry, Some((first, 2)), "the first entry and its repeat");
     let entry = stores.two.inbox_entry(&second.id).await.map_err(failed)?;

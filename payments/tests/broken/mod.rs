@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc::Receiver;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 use tulbur_payments::store::{
-    Changes, ClaimedEvent, EventDelivery, Find, InboxEntry, PaymentFilter, Settle, StoreStats, Wake,
+    Changes, ClaimedEvent, EventDelivery, Find, InboxEntry, Known, PaymentFilter, Settle, StoreStats, Wake,
 };
 use tulbur_payments::store_suite::{Stores, checks};
 use tulbur_payments::{
@@ -39,6 +39,8 @@ enum Fault {
     Repeats,
     /// Nothing is known of earlier deliveries.
     Delivered,
+    /// A notification does not find its payment's order.
+    KnownOrder,
     /// All refused deliveries are kept.
     RefusedBound,
     Keys,
@@ -199,8 +201,14 @@ impl Store for Forgetful {
         self.0.settle_event(event, settle).await
     }
 
-    async fn delivered(&self, account: &AccountName, repeat_key: &str) -> Answer<Option<InboxEntry>> {
-        if self.1 == Fault::Delivered { Ok(None) } else { self.0.delivered(account, repeat_key).await }
+    async fn known(&self, account: &AccountName, payment: Find<'_>, repeat_key: &str) -> Answer<Known> {
+        let mut known = self.0.known(account, payment, repeat_key).await?;
+        match self.1 {
+            Fault::Delivered => known.earlier = None,
+            Fault::KnownOrder => known.order = None,
+            _ => {}
+        }
+        Ok(known)
     }
 
     async fn keep_refused(&self, entry: InboxEntry, keep: u32) -> Answer<()> {
@@ -292,7 +300,7 @@ impl Store for Forgetful {
 }
 
 /// Each fault, and a check that must find it.
-const FAULTS: [(Fault, &str); 23] = [
+const FAULTS: [(Fault, &str); 24] = [
     (Fault::Conflicts, "a_stale_version_is_a_conflict"),
     (Fault::Atomicity, "a_commit_is_all_or_nothing"),
     (Fault::PaymentLease, "due_payments_are_taken_once"),
@@ -303,6 +311,7 @@ const FAULTS: [(Fault, &str); 23] = [
     (Fault::Parking, "a_parked_event_holds_up_nobody"),
     (Fault::History, "history_is_in_order"),
     (Fault::Repeats, "a_repeated_delivery_is_counted"),
+    (Fault::KnownOrder, "a_notification_finds_what_it_needs"),
     (Fault::Delivered, "a_delivery_of_other_meaning_is_kept_beside"),
     (Fault::RefusedBound, "refused_deliveries_are_bounded"),
     (Fault::Keys, "what_is_new_must_be_new"),
