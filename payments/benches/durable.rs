@@ -140,7 +140,7 @@ struct Run {
 /// Opens payments, and has them notified by many senders at once, for about two seconds.
 async fn acknowledge(store: Arc<dyn Store>) -> Run {
     let (payments, bank) = payments(store, Arc::new(TokioClock)).await;
-    let count = 3_000_usize;
+    let count = 9_600_usize;
     let opening = (0..SENDERS).map(|sender| {
         let payments = payments.clone();
         tokio::spawn(async move {

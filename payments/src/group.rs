@@ -1,4 +1,4 @@
-//! Group commit: what arrives while the database is busy is committed together.
+//! What arrives while the database is busy is done together: commits as group commit, and the reads before them.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,34 +6,37 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
-use crate::store::Changes;
 
-/// Commits that wait for the one that is under way.
+/// What waits for the batch that is under way.
 ///
-/// Whoever comes first commits at once and alone; nobody waits for company. A batch is committed in a task of its own, so
-/// that a caller who goes away takes nothing of the others with them.
-#[derive(Clone)]
-pub(crate) struct Group {
+/// Whoever comes first is served at once and alone; nobody waits for company. A batch is a task of its own, so that a
+/// caller who goes away takes nothing of the others with them.
+pub(crate) struct Group<Item, Answer> {
     most: usize,
-    queue: Arc<Mutex<Queue>>,
+    queue: Arc<Mutex<Queue<Item, Answer>>>,
 }
 
-#[derive(Default)]
-struct Queue {
-    waiting: Vec<Waiting>,
+struct Queue<Item, Answer> {
+    waiting: Vec<Waiting<Item, Answer>>,
     busy: bool,
 }
 
 /// One caller.
-struct Waiting {
-    changes: Changes,
-    answer: oneshot::Sender<Result<(), StoreError>>,
+struct Waiting<Item, Answer> {
+    item: Item,
+    answer: oneshot::Sender<Result<Answer, StoreError>>,
+}
+
+impl<Item, Answer> Clone for Group<Item, Answer> {
+    fn clone(&self) -> Self {
+        Self { most: self.most, queue: Arc::clone(&self.queue) }
+    }
 }
 
 /// Frees the queue when a batch panics: those who wait are told by their dropped answers.
-struct Busy(Option<Arc<Mutex<Queue>>>);
+struct Busy<Item, Answer>(Option<Arc<Mutex<Queue<Item, Answer>>>>);
 
-impl Drop for Busy {
+impl<Item, Answer> Drop for Busy<Item, Answer> {
     fn drop(&mut self) {
         if let Some(queue) = self.0.take() {
             let mut queue = lock(&queue);
@@ -43,41 +46,41 @@ impl Drop for Busy {
     }
 }
 
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+fn lock<Item, Answer>(queue: &Mutex<Queue<Item, Answer>>) -> MutexGuard<'_, Queue<Item, Answer>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl fmt::Debug for Group {
+impl<Item, Answer> fmt::Debug for Group<Item, Answer> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Group").field("most", &self.most).finish_non_exhaustive()
     }
 }
 
-impl Group {
+impl<Item: Send + 'static, Answer: Send + 'static> Group<Item, Answer> {
+    /// Batches of so many at most; of one, nobody is put together with anybody, nor waits for another.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most: most.max(1), queue: Arc::default() }
+        Self { most: most.max(1), queue: Arc::new(Mutex::new(Queue { waiting: Vec::new(), busy: false })) }
     }
 
-    /// Whether commits are put together at all.
-    pub(crate) fn is_on(&self) -> bool {
-        self.most > 1
-    }
-
-    /// Returns once these changes are committed, or are not. `commit` commits a batch, and answers for each of it in
+    /// Does one thing, with what others want at the same time. `together` does a batch, and answers for each of it in
     /// the same order.
-    pub(crate) async fn commit<Commit, Committed>(
+    pub(crate) async fn join<Together, Done>(
         &self,
-        changes: Changes,
-        commit: Commit,
-    ) -> Result<(), StoreError>
+        item: Item,
+        together: Together,
+    ) -> Result<Answer, StoreError>
     where
-        Commit: Fn(Vec<Changes>) -> Committed + Send + 'static,
-        Committed: Future<Output = Vec<Result<(), StoreError>>> + Send,
+        Together: Fn(Vec<Item>) -> Done + Send + 'static,
+        Done: Future<Output = Vec<Result<Answer, StoreError>>> + Send,
     {
+        let lost = || StoreError::Unavailable("it ended without an answer; read anew what is stored".into());
+        if self.most == 1 {
+            return together(vec![item]).await.pop().unwrap_or_else(|| Err(lost()));
+        }
         let (answer, answered) = oneshot::channel();
         let first = {
             let mut queue = lock(&self.queue);
-            queue.waiting.push(Waiting { changes, answer });
+            queue.waiting.push(Waiting { item, answer });
             !std::mem::replace(&mut queue.busy, true)
         };
         if first {
@@ -85,7 +88,7 @@ impl Group {
             tokio::spawn(async move {
                 let mut busy = Busy(Some(Arc::clone(&queue)));
                 loop {
-                    let batch: Vec<Waiting> = {
+                    let batch: Vec<Waiting<Item, Answer>> = {
                         let mut queue = lock(&queue);
                         if queue.waiting.is_empty() {
                             queue.busy = false;
@@ -96,20 +99,15 @@ impl Group {
                         let size = queue.waiting.len().min(most);
                         queue.waiting.drain(..size).collect()
                     };
-                    let (changes, answers): (Vec<_>, Vec<_>) =
-                        batch.into_iter().map(|one| (one.changes, one.answer)).unzip();
-                    crate::observe::batch(changes.len());
-                    for (answer, result) in answers.into_iter().zip(commit(changes).await) {
-                        // Who went away does not hear of it; it is committed all the same.
+                    let (items, answers): (Vec<_>, Vec<_>) =
+                        batch.into_iter().map(|one| (one.item, one.answer)).unzip();
+                    for (answer, result) in answers.into_iter().zip(together(items).await) {
+                        // Who went away does not hear of it; it is done all the same.
                         drop(answer.send(result));
                     }
                 }
             });
         }
-        answered.await.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable(
-                "the commit ended without an answer; read anew what is stored".into(),
-            ))
-        })
+        answered.await.unwrap_or_else(|_| Err(lost()))
     }
 }

@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Transaction};
 use tokio::sync::mpsc;
 
-use super::write::{Kind, Value};
+use super::statement::{Kind, Value};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::record::PaymentId;
@@ -68,19 +68,19 @@ pub(super) fn bind_rows<'q, const COLUMNS: usize>(
     for (_, kind) in columns {
         let column = rows.iter_mut().map(|row| row.next().unwrap_or(Value::Nothing));
         query = match kind {
-            Kind::Text => query.bind(column.map(to_text).collect::<Vec<_>>()),
-            Kind::Number => query.bind(column.map(to_number).collect::<Vec<_>>()),
+            Kind::Text => query.bind(
+                column
+                    .map(|value| if let Value::Text(text) = value { Some(text.into_owned()) } else { None })
+                    .collect::<Vec<_>>(),
+            ),
+            Kind::Number => query.bind(
+                column
+                    .map(|value| if let Value::Number(number) = value { Some(number) } else { None })
+                    .collect::<Vec<_>>(),
+            ),
         };
     }
     Ok(query)
-}
-
-fn to_text(value: Value<'_>) -> Option<String> {
-    if let Value::Text(text) = value { Some(text.into_owned()) } else { None }
-}
-
-fn to_number(value: Value<'_>) -> Option<i64> {
-    if let Value::Number(number) = value { Some(number) } else { None }
 }
 
 pub(super) async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>, StoreError> {

@@ -6,8 +6,14 @@ mod batch;
 mod claims;
 mod dialect;
 #[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
+#[path = "../sql/known.rs"]
+mod known;
+#[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
 #[path = "../sql/rows.rs"]
 mod rows;
+#[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
+#[path = "../sql/statement.rs"]
+mod statement;
 #[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
 #[path = "../sql/store.rs"]
 mod store;
@@ -25,10 +31,11 @@ use sqlx::{Connection, SqlSafeStr};
 
 use crate::error::StoreError;
 use crate::group::Group;
-use crate::store::StoreSettings;
+use crate::store::{Changes, Known, StoreSettings};
 
 pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
 use dialect::store_error;
+use known::Sought;
 
 /// A connection that was used this short a time ago is taken to be alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
@@ -44,7 +51,8 @@ const SURELY_ALIVE: Duration = Duration::from_secs(1);
 pub struct PostgresStore {
     pool: PgPool,
     writer: PgPool,
-    group: Group,
+    group: Group<Changes, ()>,
+    readers: Group<Sought, Known>,
 }
 
 impl PostgresStore {
@@ -87,7 +95,12 @@ impl PostgresStore {
             .await
             .map_err(store_error)?;
         migrate(&pool).await?;
-        Ok(Self { writer: pool.clone(), pool, group: Group::new(settings.commits_together) })
+        Ok(Self {
+            writer: pool.clone(),
+            pool,
+            group: Group::new(settings.commits_together),
+            readers: Group::new(settings.commits_together),
+        })
     }
 
     /// Waits for what is under way and closes the connections.

@@ -1,17 +1,16 @@
 //! The store in SQL that both databases understand; what they do not share is in each one's `dialect`.
 
-use std::sync::LazyLock;
-
 use async_trait::async_trait;
 use sqlx::Row as _;
 use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 
-use super::batch::{commit_batch, commit_one};
+use super::batch::commit_batch;
 use super::dialect::{self, TheStore, store_error};
+use super::known::{Sought, known};
 use super::rows::{
-    card_of, count, delivery_of, inbox_of, key_of, known_order_of, operation_of, order_of, payment_of,
-    read_bodies, read_body, storable, time,
+    card_of, count, delivery_of, inbox_of, key_of, operation_of, order_of, payment_of, read_bodies,
+    read_body, storable, time,
 };
 use super::write::insert_inbox;
 use crate::error::StoreError;
@@ -24,24 +23,6 @@ use crate::store::{
     Changes, ClaimedEvent, EventDelivery, Find, InboxEntry, Known, PaymentFilter, Settle, Store, StoreStats,
     Wake,
 };
-
-/// What is known about a delivery, in one row; the payment is found by this condition.
-fn known_by(condition: &str) -> String {
-    format!(
-        "SELECT payment.version, payment.ask_at, payment.body, known.version AS order_version, known.body AS order_body, \
-         inbox.id, inbox.account, inbox.channel, inbox.at, inbox.repeat_key, inbox.meaning, inbox.verdict, inbox.note, \
-         inbox.payment, inbox.sealed, inbox.times \
-         FROM (SELECT 1 AS one) AS always LEFT JOIN tulbur_payments AS payment ON payment.account = $1 AND {condition} \
-         LEFT JOIN tulbur_orders AS known ON known.order_ref = payment.order_ref \
-         LEFT JOIN tulbur_inbox AS inbox ON inbox.id = (SELECT id FROM tulbur_inbox \
-         WHERE account = $1 AND repeat_key = $3 AND verdict <> 'refused' ORDER BY at, id LIMIT 1) LIMIT 1"
-    )
-}
-
-static KNOWN_BY_ID: LazyLock<String> = LazyLock::new(|| known_by("payment.id = $2"));
-static KNOWN_BY_MERCHANT_REF: LazyLock<String> = LazyLock::new(|| known_by("payment.merchant_ref = $2"));
-static KNOWN_BY_PROVIDER_REF: LazyLock<String> = LazyLock::new(|| known_by("payment.provider_ref = $2"));
-static KNOWN_BY_SECRET_HASH: LazyLock<String> = LazyLock::new(|| known_by("payment.secret_hash = $2"));
 
 impl TheStore {
     async fn with_payments(&self, record: OrderRecord) -> Result<Order, StoreError> {
@@ -60,15 +41,15 @@ impl TheStore {
 #[async_trait]
 impl Store for TheStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
-        if !self.group.is_on() {
-            return commit_one(&self.writer, &changes).await;
-        }
         let writer = self.writer.clone();
-        let batch = move |batch| {
+        let together = move |batch: Vec<Changes>| {
             let writer = writer.clone();
-            async move { commit_batch(&writer, batch).await }
+            async move {
+                crate::observe::batch(batch.len());
+                commit_batch(&writer, batch).await
+            }
         };
-        self.group.commit(changes, batch).await
+        self.group.join(changes, together).await
     }
 
     async fn order(&self, order: &OrderRef) -> Result<Option<Order>, StoreError> {
@@ -342,32 +323,13 @@ impl Store for TheStore {
         payment: Find<'_>,
         repeat_key: &str,
     ) -> Result<Known, StoreError> {
-        let (statement, name) = match payment {
-            Find::Id(id) => (&*KNOWN_BY_ID, id.as_str()),
-            Find::MerchantRef(_, reference) => (&*KNOWN_BY_MERCHANT_REF, reference.as_str()),
-            Find::ProviderRef(_, reference) => (&*KNOWN_BY_PROVIDER_REF, reference.as_str()),
-            Find::SecretHash(hash) => (&*KNOWN_BY_SECRET_HASH, hash),
+        let sought = Sought::new(account, payment, repeat_key);
+        let pool = self.pool.clone();
+        let together = move |batch| {
+            let pool = pool.clone();
+            async move { known(&pool, batch).await }
         };
-        let row = sqlx::query(statement.as_str())
-            .bind(account.as_str())
-            .bind(storable(name))
-            .bind(storable(repeat_key))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(store_error)?;
-        let is_there = |column: &str| row.try_get::<Option<i64>, _>(column).map(|found| found.is_some());
-        Ok(Known {
-            payment: is_there("version").map_err(store_error)?.then(|| payment_of(&row)).transpose()?,
-            order: is_there("order_version")
-                .map_err(store_error)?
-                .then(|| known_order_of(&row))
-                .transpose()?,
-            earlier: is_there("times")
-                .map_err(store_error)?
-                .then(|| inbox_of(&row))
-                .transpose()?
-                .map(|(entry, _)| entry),
-        })
+        self.readers.join(sought, together).await
     }
 
     async fn keep_refused(&self, entry: InboxEntry, keep: u32) -> Result<(), StoreError> {

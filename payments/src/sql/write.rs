@@ -1,88 +1,29 @@
 //! The statements of a commit: one for all records of a kind.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
 
 use sqlx::Row as _;
 use tulbur_core::{OrderRef, ProviderRef, Timestamp};
 
-use super::dialect::{Connection, bind_rows, source, store_error};
-use super::rows::{channel_word, json, storable};
+use super::dialect::{Connection, Row, store_error};
+use super::rows::channel_word;
+use super::statement::{Value, body, maybe, statement, text, time};
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
 use crate::operation::{KeyRecord, OperationRecord};
 use crate::record::{CardRecord, OrderRecord, PaymentId, PaymentRecord};
 use crate::store::InboxEntry;
 
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Number,
-}
-
-/// What stands in a column.
-pub(super) enum Value<'a> {
-    Text(Cow<'a, str>),
-    Number(i64),
-    Nothing,
-}
-
-fn text(text: &str) -> Value<'_> {
-    Value::Text(storable(text))
-}
-
-fn body<T: serde::Serialize>(record: &T) -> Result<Value<'static>, StoreError> {
-    Ok(Value::Text(json(record)?.into()))
-}
-
-fn time(at: Timestamp) -> Value<'static> {
-    Value::Number(at.as_millis())
-}
-
-fn maybe<'a, T>(value: Option<T>, some: impl Fn(T) -> Value<'a>) -> Value<'a> {
-    value.map_or(Value::Nothing, some)
-}
-
-/// A statement about many records, which are its rows called `new`; `place` counts them.
-struct Statement {
-    columns: &'static [(&'static str, Kind)],
-    sql: LazyLock<String>,
-}
-
-/// A statement in which `{new}` stands for its rows. What is returned needs a name that only one of the tables has.
-macro_rules! statement {
-    ($name:ident ($($column:ident: $kind:ident),*) $sql:literal) => {
-        static $name: Statement = Statement {
-            columns: &[$((stringify!($column), Kind::$kind)),*],
-            sql: LazyLock::new(|| $sql.replace("{new}", &source($name.columns))),
-        };
-    };
-}
-
-impl Statement {
-    /// Runs it, and returns the names that it returns.
-    async fn run<const COLUMNS: usize>(
-        &'static self,
-        tx: &mut Connection,
-        rows: Vec<[Value<'_>; COLUMNS]>,
-    ) -> Result<HashSet<String>, StoreError> {
-        debug_assert_eq!(COLUMNS, self.columns.len(), "each column has a value");
-        if rows.is_empty() {
-            return Ok(HashSet::new());
-        }
-        let query = bind_rows(sqlx::query(self.sql.as_str()), self.columns, rows)?;
-        let done = query.fetch_all(tx).await.map_err(store_error)?;
-        done.iter().map(|row| row.try_get(0).map_err(store_error)).collect()
-    }
-}
-
 fn rows<'a, T, const COLUMNS: usize>(
     records: &[&'a T],
     row: impl Fn(&'a T) -> Result<[Value<'a>; COLUMNS], StoreError>,
 ) -> Result<Vec<[Value<'a>; COLUMNS]>, StoreError> {
     records.iter().map(|record| row(record)).collect()
+}
+
+/// The names that a statement returned.
+fn names(rows: &[Row]) -> Result<HashSet<String>, StoreError> {
+    rows.iter().map(|row| row.try_get(0).map_err(store_error)).collect()
 }
 
 statement! { UPDATE_ORDERS (name: Text, body: Text, paid_by: Text, version: Number)
@@ -99,7 +40,7 @@ pub(super) async fn update_orders(
         let paid_by = maybe(order.paid_by.as_ref().map(PaymentId::as_str), text);
         Ok([text(order.order.as_str()), body(order)?, paid_by, Value::Number(order.version)])
     })?;
-    UPDATE_ORDERS.run(tx, rows).await
+    names(&UPDATE_ORDERS.run(tx, rows).await?)
 }
 
 statement! { INSERT_ORDERS (order_ref: Text, body: Text, paid_by: Text, created_at: Number)
@@ -140,7 +81,7 @@ pub(super) async fn update_payments(
             Value::Number(payment.version),
         ])
     })?;
-    UPDATE_PAYMENTS.run(tx, rows).await
+    names(&UPDATE_PAYMENTS.run(tx, rows).await?)
 }
 
 statement! { INSERT_PAYMENTS (id: Text, body: Text, order_ref: Text, account: Text, merchant_ref: Text,
@@ -195,7 +136,7 @@ pub(super) async fn update_operations(
             Value::Number(one.version),
         ])
     })?;
-    UPDATE_OPERATIONS.run(tx, rows).await
+    names(&UPDATE_OPERATIONS.run(tx, rows).await?)
 }
 
 statement! { INSERT_OPERATIONS (operation_ref: Text, body: Text, payment: Text, state: Text, lease_until: Number,
@@ -298,7 +239,7 @@ pub(super) async fn insert_attention(
         items.iter().copied().filter(|item| seen.insert(&item.key)).collect();
     items.sort_by(|a, b| a.key.cmp(&b.key));
     let rows = rows(&items, |item| Ok([text(&item.key), time(item.at), body(item)?]))?;
-    INSERT_ATTENTION.run(tx, rows).await
+    names(&INSERT_ATTENTION.run(tx, rows).await?)
 }
 
 statement! { STRIKE_ATTENTION (key: Text, at: Number)

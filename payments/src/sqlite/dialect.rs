@@ -10,7 +10,7 @@ use sqlx::sqlite::SqliteArguments;
 use tokio::sync::mpsc;
 
 use super::rows::json;
-use super::write::{Kind, Value};
+use super::statement::{Kind, Value};
 use crate::error::StoreError;
 use crate::store::{Changes, Wake};
 

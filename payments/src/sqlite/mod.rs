@@ -4,8 +4,12 @@
 mod batch;
 mod claims;
 mod dialect;
+#[path = "../sql/known.rs"]
+mod known;
 #[path = "../sql/rows.rs"]
 mod rows;
+#[path = "../sql/statement.rs"]
+mod statement;
 #[path = "../sql/store.rs"]
 mod store;
 #[path = "../sql/write.rs"]
@@ -22,10 +26,11 @@ use sqlx::sqlite::{
 
 use crate::error::StoreError;
 use crate::group::Group;
-use crate::store::StoreSettings;
+use crate::store::{Changes, Known, StoreSettings};
 
 pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
 use dialect::store_error;
+use known::Sought;
 
 /// Keeps payments in one SQLite file.
 ///
@@ -37,7 +42,8 @@ pub struct SqliteStore {
     /// SQLite has one writer at a time. Who waits for a connection waits in a queue; who waits for the file's lock looks
     /// again and again.
     writer: SqlitePool,
-    group: Group,
+    group: Group<Changes, ()>,
+    readers: Group<Sought, Known>,
 }
 
 impl SqliteStore {
@@ -83,7 +89,12 @@ impl SqliteStore {
             .connect_with(options)
             .await
             .map_err(store_error)?;
-        Ok(Self { pool, writer, group: Group::new(settings.commits_together) })
+        Ok(Self {
+            pool,
+            writer,
+            group: Group::new(settings.commits_together),
+            readers: Group::new(settings.commits_together),
+        })
     }
 
     /// Waits for what is under way and closes the file.

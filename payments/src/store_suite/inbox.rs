@@ -87,7 +87,11 @@ async fn a_notification_finds_what_it_needs(stores: Stores) -> Found {
         ensure!(read.is_some(), "the payment is not found by {find:?}");
         ensure_eq!(known.payment, read, "the payment that is known, with its version");
         ensure_eq!(known.order, Some(order.record), "its order, with its version");
-        ensure_eq!(known.earlier.map(|entry| entry.id), Some("delivery-a".to_owned()), "the earlier delivery");
+        ensure_eq!(
+            known.earlier.map(|entry| entry.id),
+            Some("delivery-a".to_owned()),
+            "the earlier delivery"
+        );
         let known = stores.two.known(&account("other"), find, "key").await.map_err(failed)?;
         ensure!(
             known.payment.is_none() && known.order.is_none() && known.earlier.is_none(),
