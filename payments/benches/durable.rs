@@ -1,7 +1,7 @@
 //! What durability costs, as ratios of two things measured in turn on one machine.
 //!
 //! `cargo bench -p tulbur-payments --features sqlite,postgres,store-suite --bench durable`; with `-- acks`, `-- due` or
-//! `-- memory` only that. The databases are in the target folder, so on a real disk; without PostgreSQL its half is
+//! `-- memory` only that, with `sqlite` too only on SQLite. The databases are in the target folder, so on a real disk; without PostgreSQL its half is
 //! left out, and that is printed.
 #![allow(clippy::disallowed_types, clippy::float_arithmetic, reason = "measured numbers, not money")]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "what is measured is printed")]
@@ -35,14 +35,16 @@ const SENDERS: usize = 64;
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == name);
+    let only_sqlite = wanted.iter().any(|arg| arg == "sqlite");
+    let is_wanted =
+        |name: &str| wanted.iter().all(|arg| arg == "sqlite") || wanted.iter().any(|arg| arg == name);
     metrics::set_global_recorder(Counting).expect("nobody else records");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::Builder::new()
         .prefix("bench-")
         .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
         .expect("the target folder can be written to");
-    let server = server();
+    let server = if only_sqlite { None } else { server() };
     if is_wanted("acks") {
         runtime.block_on(acks(folder.path(), server.as_ref()));
     }

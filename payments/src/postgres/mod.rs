@@ -40,6 +40,10 @@ use known::Sought;
 /// A connection that was used this short a time ago is taken to be alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
 
+/// A plan is kept for as long as the connection, and those made while a table was nearly empty read all of it: so
+/// whatever has an index is found by it, from the first row on.
+const PLANS: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+
 /// Keeps payments in a PostgreSQL database (12 or newer; tested with 15) that any number of processes share.
 ///
 /// What one process commits, the others hear of by `LISTEN`/`NOTIFY`; what a dead process had taken, the others take
@@ -90,6 +94,9 @@ impl PostgresStore {
                     }
                     Ok(true)
                 })
+            })
+            .after_connect(|connection, _| {
+                Box::pin(async move { sqlx::raw_sql(PLANS).execute(connection).await.map(drop) })
             })
             .connect_with(options)
             .await

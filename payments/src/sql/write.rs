@@ -56,7 +56,16 @@ pub(super) async fn insert_orders(tx: &mut Connection, orders: &[&OrderRecord]) 
     INSERT_ORDERS.run(tx, rows).await.map(drop)
 }
 
-// What a payment is called never changes, so those columns and their indexes are left alone.
+// What a payment is called never changes, and most commits leave it as it stands: the indexes of what is not changed are
+// left alone.
+statement! { TOUCH_PAYMENTS (name: Text, body: Text, provider_ref: Text, status: Text, operation: Text, ask_at: Number,
+        paid_at: Number, version: Number)
+    "UPDATE tulbur_payments AS this SET body = new.body, ask_at = new.ask_at, version = this.version + 1 FROM {new} \
+     WHERE this.id = new.name AND this.version = new.version AND this.status = new.status \
+     AND this.operation = new.operation AND this.provider_ref IS NOT DISTINCT FROM new.provider_ref \
+     AND this.paid_at IS NOT DISTINCT FROM new.paid_at RETURNING id"
+}
+
 statement! { UPDATE_PAYMENTS (name: Text, body: Text, provider_ref: Text, status: Text, operation: Text, ask_at: Number,
         paid_at: Number, version: Number)
     "UPDATE tulbur_payments AS this SET body = new.body, provider_ref = new.provider_ref, status = new.status, \
@@ -69,19 +78,24 @@ pub(super) async fn update_payments(
     tx: &mut Connection,
     payments: &[&PaymentRecord],
 ) -> Result<HashSet<String>, StoreError> {
-    let rows = rows(payments, |payment| {
-        Ok([
-            text(payment.id.as_str()),
-            body(payment)?,
-            maybe(payment.reference.provider_ref.as_ref().map(ProviderRef::as_str), text),
-            text(payment.status.as_str()),
-            text(payment.operation.as_str()),
-            maybe(payment.ask_at, time),
-            maybe(payment.paid_at, time),
-            Value::Number(payment.version),
-        ])
-    })?;
-    names(&UPDATE_PAYMENTS.run(tx, rows).await?)
+    let mut done = names(&TOUCH_PAYMENTS.run(tx, rows(payments, changed)?).await?)?;
+    let moved: Vec<&PaymentRecord> =
+        payments.iter().copied().filter(|payment| !done.contains(payment.id.as_str())).collect();
+    done.extend(names(&UPDATE_PAYMENTS.run(tx, rows(&moved, changed)?).await?)?);
+    Ok(done)
+}
+
+fn changed(payment: &PaymentRecord) -> Result<[Value<'_>; 8], StoreError> {
+    Ok([
+        text(payment.id.as_str()),
+        body(payment)?,
+        maybe(payment.reference.provider_ref.as_ref().map(ProviderRef::as_str), text),
+        text(payment.status.as_str()),
+        text(payment.operation.as_str()),
+        maybe(payment.ask_at, time),
+        maybe(payment.paid_at, time),
+        Value::Number(payment.version),
+    ])
 }
 
 statement! { INSERT_PAYMENTS (id: Text, body: Text, order_ref: Text, account: Text, merchant_ref: Text,

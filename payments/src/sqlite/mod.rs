@@ -32,6 +32,12 @@ pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
 use dialect::store_error;
 use known::Sought;
 
+/// Pages that a connection keeps, in KiB below zero: what is written again soon is not read again before.
+const CACHE: &str = "-32768";
+/// Pages of the log after which it is copied into the file: 32 MiB, so that a page which many commits change is copied
+/// once. A log that a dead process left is read by whoever opens the file next.
+const CHECKPOINT: &str = "8192";
+
 /// Keeps payments in one SQLite file.
 ///
 /// Commits are durable: write-ahead log with `synchronous=FULL`. Several processes may open one file; they wait for
@@ -75,6 +81,10 @@ impl SqliteStore {
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("cache_size", CACHE)
+            .pragma("wal_autocheckpoint", CHECKPOINT)
+            // What undoes one statement need not survive the process: the log is what is durable.
+            .pragma("temp_store", "memory")
             .foreign_keys(true);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
