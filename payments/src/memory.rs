@@ -30,6 +30,8 @@ pub struct MemoryStore(Arc<Mutex<State>>);
 struct State {
     orders: BTreeMap<String, OrderRecord>,
     payments: BTreeMap<PaymentId, PaymentRecord>,
+    /// When each payment that was taken was due, and until when nobody else takes it for that.
+    leases: BTreeMap<PaymentId, (Timestamp, Timestamp)>,
     operations: BTreeMap<String, OperationRecord>,
     keys: BTreeMap<String, KeyRecord>,
     cards: BTreeMap<CardId, CardRecord>,
@@ -78,6 +80,11 @@ fn all_different<T: std::hash::Hash + Eq>(keys: impl Iterator<Item = T>) -> bool
 }
 
 impl State {
+    /// Until when a payment is taken that is due at this time.
+    fn lease(&self, payment: &PaymentId, ask_at: Timestamp) -> Option<Timestamp> {
+        self.leases.get(payment).filter(|(at, _)| *at == ask_at).map(|(_, until)| *until)
+    }
+
     /// Whether all of it can be written as it was decided.
     fn accepts(&self, changes: &Changes) -> bool {
         let orders =
@@ -262,21 +269,18 @@ impl Store for MemoryStore {
         now: Timestamp,
         lease: Timestamp,
         limit: u32,
-    ) -> Result<Vec<PaymentRecord>, StoreError> {
+    ) -> Result<Vec<PaymentId>, StoreError> {
         let mut state = self.state();
-        let mut due: Vec<&mut PaymentRecord> = state
+        let mut due: Vec<(Timestamp, PaymentId)> = state
             .payments
-            .values_mut()
-            .filter(|payment| payment.ask_at.is_some_and(|at| at <= now))
+            .values()
+            .filter_map(|payment| Some((payment.ask_at.filter(|at| *at <= now)?, payment.id.clone())))
+            .filter(|(at, id)| state.lease(id, *at).is_none_or(|until| until <= now))
             .collect();
-        due.sort_by_key(|payment| payment.ask_at);
-        let take = due.into_iter().take(limit as usize);
-        Ok(take
-            .map(|payment| {
-                payment.ask_at = Some(lease);
-                payment.clone()
-            })
-            .collect())
+        due.sort_unstable();
+        due.truncate(limit as usize);
+        state.leases.extend(due.iter().map(|(at, id)| (id.clone(), (*at, lease))));
+        Ok(due.into_iter().map(|(_, id)| id).collect())
     }
 
     async fn put_off(&self, payment: &PaymentRecord, until: Timestamp) -> Result<(), StoreError> {
@@ -367,10 +371,13 @@ impl Store for MemoryStore {
     }
 
     async fn hurry(&self, now: Timestamp) -> Result<(), StoreError> {
-        for payment in self.state().payments.values_mut() {
+        let mut state = self.state();
+        let State { payments, leases, .. } = &mut *state;
+        for payment in payments.values_mut() {
             let written = matches!(payment.operation, OperationState::Succeeded | OperationState::Unknown);
-            if written && payment.status.is_open() && payment.ask_at.is_some_and(|at| at > now) {
-                payment.ask_at = Some(now);
+            if written && payment.status.is_open() {
+                payment.ask_at = payment.ask_at.map(|at| at.min(now));
+                leases.remove(&payment.id);
             }
         }
         Ok(())
@@ -378,7 +385,10 @@ impl Store for MemoryStore {
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let state = self.state();
-        let payments = state.payments.values().filter_map(|payment| payment.ask_at);
+        let payments = state
+            .payments
+            .values()
+            .filter_map(|payment| payment.ask_at.filter(|at| state.lease(&payment.id, *at).is_none()));
         let operations = state.operations.values().filter_map(|operation| operation.lease_until);
         Ok(payments.chain(operations).chain(state.pending().map(|kept| kept.due_at)).min())
     }

@@ -427,14 +427,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// One payment or card set-up.
     async fn payment(&self, find: Find<'_>) -> Result<Option<PaymentRecord>, StoreError>;
 
-    /// Payments that are due to be asked about, soonest first. Their `ask_at` is moved to `lease`, so that nobody
-    /// else takes them meanwhile, and they come again should this process die.
+    /// Payments that are due to be asked about: the soonest ones, in any order. Until `lease` nobody else takes them
+    /// for the same `ask_at`; then they come again, should this process have died. It is no change of the payments:
+    /// who decides about one need not know of it. May be empty while somebody else takes some.
     async fn take_due(
         &self,
         now: Timestamp,
         lease: Timestamp,
         limit: u32,
-    ) -> Result<Vec<PaymentRecord>, StoreError>;
+    ) -> Result<Vec<PaymentId>, StoreError>;
 
     /// Moves when a payment is asked about, if it was not changed since it was read and is asked about at all. Its
     /// version stays: it is no change of the payment.
@@ -450,7 +451,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError>;
 
     /// Operations that a dead process left half done, or that are to be asked about: those whose `lease_until` has
-    /// passed. It is moved to `lease`, as with payments.
+    /// passed. It is moved to `lease`, so that nobody else takes them meanwhile, and they come again.
     async fn take_operations(
         &self,
         now: Timestamp,
@@ -468,11 +469,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// What a key was first used for.
     async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError>;
 
-    /// Makes every open payment whose write is not under way due now: what was notified while nobody listened is
-    /// missing.
+    /// Makes every open payment whose write is not under way due now, whoever has taken it: what was notified while
+    /// nobody listened is missing.
     async fn hurry(&self, now: Timestamp) -> Result<(), StoreError>;
 
-    /// When the next payment, operation or event is due.
+    /// When the next payment, operation or event is due. Payments that somebody has taken are not counted: their leases
+    /// end unannounced, so look now and then.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
     /// Events to be delivered now, in order; per order never one before an earlier one is settled. They are

@@ -15,7 +15,7 @@ use crate::event::{EventHandler, EventKind, GiveUp, HandlerError};
 use crate::observe::{self, Sampler};
 use crate::payments::{Inner, Payments};
 use crate::probe::Point;
-use crate::record::PaymentRecord;
+use crate::record::PaymentId;
 use crate::schedule::spread;
 use crate::store::{ClaimedEvent, Settle};
 use crate::transition::Fact;
@@ -188,15 +188,20 @@ impl Payments {
 
 impl Inner {
     /// A payment is due: its write was left half done, or the provider is to be asked.
-    async fn attend(&self, payment: &PaymentRecord) -> Result<()> {
-        if self.is_in_flight(payment.id.as_str()) {
+    async fn attend(&self, id: &PaymentId) -> Result<()> {
+        if self.is_in_flight(id.as_str()) {
+            return Ok(());
+        }
+        let payment = self.load(id).await?;
+        if payment.ask_at.is_none_or(|at| at > self.clock.now()) {
+            // Somebody else was told, and has asked.
             return Ok(());
         }
         if matches!(payment.operation, OperationState::Reserved | OperationState::Submitted) {
-            self.apply(&payment.id, &Fact::Abandoned, None).await?;
+            self.decide(payment.into(), None, &Fact::Abandoned, None).await?;
             return Ok(());
         }
-        self.ask_spaced(&payment.id, Reason::Due).await?;
+        self.ask_about(payment, Reason::Due).await?;
         Ok(())
     }
 

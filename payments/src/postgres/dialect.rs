@@ -23,13 +23,7 @@ const CHANNEL: &str = "tulbur";
 /// How long after a failure the server is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
-/// Leases payments: lease, now, limit. The rows are picked once (`MATERIALIZED`), whatever the plan.
-pub(super) const TAKE_DUE: &str = "WITH picked AS MATERIALIZED \
-    (SELECT id FROM tulbur_payments WHERE ask_at <= $2 ORDER BY ask_at LIMIT $3 FOR UPDATE SKIP LOCKED) \
-    UPDATE tulbur_payments AS this SET ask_at = $1 FROM picked WHERE this.id = picked.id \
-    RETURNING this.version, this.ask_at, this.body";
-
-/// Leases operations: lease, now, limit.
+/// Leases operations: lease, now, limit. The rows are picked once (`MATERIALIZED`), whatever the plan.
 pub(super) const TAKE_OPERATIONS: &str = "WITH picked AS MATERIALIZED \
     (SELECT operation_ref FROM tulbur_operations WHERE lease_until <= $2 ORDER BY lease_until LIMIT $3 \
      FOR UPDATE SKIP LOCKED) \
@@ -85,6 +79,24 @@ pub(super) fn bind_rows<'q, const COLUMNS: usize>(
 
 pub(super) async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>, StoreError> {
     pool.begin().await.map_err(store_error)
+}
+
+/// Holds the turn to take payments until the transaction ends; `false` if somebody else has it.
+pub(super) async fn take_turn(tx: &mut Connection) -> Result<bool, StoreError> {
+    let turn = sqlx::query("SELECT name FROM tulbur_turns WHERE name = 'payments' FOR UPDATE SKIP LOCKED")
+        .fetch_optional(tx)
+        .await
+        .map_err(store_error)?;
+    Ok(turn.is_some())
+}
+
+/// Waits for the turn to take payments, and holds it until the transaction ends.
+pub(super) async fn await_turn(tx: &mut Connection) -> Result<(), StoreError> {
+    sqlx::query("SELECT name FROM tulbur_turns WHERE name = 'payments' FOR UPDATE")
+        .fetch_optional(tx)
+        .await
+        .map_err(store_error)?;
+    Ok(())
 }
 
 /// Keeps events of one order in the order of their commits: a sequence counts before the commit, so whoever counts

@@ -142,14 +142,13 @@ pub fn newest_tables() -> i64 {
 }
 
 fn migrator() -> Migrator {
-    let first = Migration::new(
-        1,
-        "payments, operations, events, inbox, history".into(),
-        MigrationType::Simple,
-        include_str!("0001.sql").into_sql_str(),
-        false,
-    );
-    let mut migrator = Migrator::with_migrations(vec![first]);
+    let simple = |version, about: &'static str, sql: sqlx::SqlStr| {
+        Migration::new(version, about.into(), MigrationType::Simple, sql, false)
+    };
+    let mut migrator = Migrator::with_migrations(vec![
+        simple(1, "payments, operations, events, inbox, history", include_str!("0001.sql").into_sql_str()),
+        simple(2, "leases", include_str!("0002.sql").into_sql_str()),
+    ]);
     migrator.dangerous_set_table_name("tulbur_migrations");
     migrator
 }

@@ -19,10 +19,6 @@ pub(super) type Pool = sqlx::sqlite::SqlitePool;
 pub(super) type Connection = sqlx::sqlite::SqliteConnection;
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 
-/// Leases payments: lease, now, limit.
-pub(super) const TAKE_DUE: &str = "UPDATE tulbur_payments SET ask_at = $1 WHERE id IN \
-    (SELECT id FROM tulbur_payments WHERE ask_at <= $2 ORDER BY ask_at LIMIT $3) RETURNING version, ask_at, body";
-
 /// Leases operations: lease, now, limit.
 pub(super) const TAKE_OPERATIONS: &str = "UPDATE tulbur_operations SET lease_until = $1 WHERE operation_ref IN \
     (SELECT operation_ref FROM tulbur_operations WHERE lease_until <= $2 ORDER BY lease_until LIMIT $3) \
@@ -117,6 +113,18 @@ impl Serialize for Value<'_> {
             Self::Nothing => serializer.serialize_none(),
         }
     }
+}
+
+/// One writer at a time, so whoever writes has the turn.
+#[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
+pub(super) async fn take_turn(_: &mut Connection) -> Result<bool, StoreError> {
+    Ok(true)
+}
+
+/// As [`take_turn`].
+#[expect(clippy::unused_async, reason = "the other dialect has something to do here")]
+pub(super) async fn await_turn(_: &mut Connection) -> Result<(), StoreError> {
+    Ok(())
 }
 
 /// One writer at a time: nobody can count before and commit after.

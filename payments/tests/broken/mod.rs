@@ -121,7 +121,7 @@ impl Store for Forgetful {
         self.0.payment(find).await
     }
 
-    async fn take_due(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Answer<Vec<PaymentRecord>> {
+    async fn take_due(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Answer<Vec<PaymentId>> {
         self.0.take_due(now, if self.1 == Fault::PaymentLease { now } else { lease }, limit).await
     }
 
