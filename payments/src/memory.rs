@@ -10,7 +10,7 @@ use tulbur_core::{AccountName, OperationRef, OperationState, OrderRef, Timestamp
 
 use crate::error::StoreError;
 use crate::event::{AttentionItem, Event, HistoryEntry};
-use crate::operation::{IdempotencyKey, KeyRecord, OperationRecord};
+use crate::operation::{IdempotencyKey, KeyRecord, OperationKind, OperationRecord};
 use crate::record::{
     Card, CardId, CardRecord, CustomerRef, EventId, Order, OrderRecord, PaymentId, PaymentRecord,
 };
@@ -614,8 +614,11 @@ impl Store for MemoryStore {
         let state = self.state();
         let open = || state.payments.values().filter(|payment| payment.status.is_open());
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let may_have_moved_money = |one: &&OperationRecord| {
+            one.state == OperationState::Unknown && one.kind != OperationKind::Cancel
+        };
         let unknown = open().filter(|payment| payment.operation == OperationState::Unknown).count()
-            + state.operations.values().filter(|one| one.state == OperationState::Unknown).count();
+            + state.operations.values().filter(may_have_moved_money).count();
         Ok(StoreStats {
             open: count(open().count()),
             oldest_open: open().map(|payment| payment.created_at).min(),

@@ -148,6 +148,7 @@ fn migrator() -> Migrator {
     let mut migrator = Migrator::with_migrations(vec![
         simple(1, "payments, operations, events, inbox, history", include_str!("0001.sql").into_sql_str()),
         simple(2, "leases", include_str!("0002.sql").into_sql_str()),
+        simple(3, "kinds of operations", include_str!("0003.sql").into_sql_str()),
     ]);
     migrator.dangerous_set_table_name("tulbur_migrations");
     migrator

@@ -616,7 +616,7 @@ impl Store for TheStore {
             "SELECT (SELECT count(*) FROM tulbur_payments WHERE status IN ('pending', 'authorized')) AS open, \
              (SELECT min(created_at) FROM tulbur_payments WHERE status IN ('pending', 'authorized')) AS oldest_open, \
              (SELECT count(*) FROM tulbur_payments WHERE operation = 'unknown' AND status IN ('pending', 'authorized')) \
-             + (SELECT count(*) FROM tulbur_operations WHERE state = 'unknown') AS unknown, \
+             + (SELECT count(*) FROM tulbur_operations WHERE state = 'unknown' AND kind <> 'cancel') AS unknown, \
              (SELECT count(*) FROM tulbur_events WHERE state = 'pending') AS events_pending, \
              (SELECT min(at) FROM tulbur_events WHERE state = 'pending') AS oldest_event, \
              (SELECT count(*) FROM tulbur_events WHERE state = 'parked') AS events_parked, \

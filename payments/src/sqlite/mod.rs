@@ -147,6 +147,7 @@ fn migrator() -> Migrator {
         simple(3, "handlers that keep no order", include_str!("0003.sql").into_sql_str()),
         simple(4, "numbers of what is open", include_str!("0004.sql").into_sql_str()),
         simple(5, "leases", include_str!("0005.sql").into_sql_str()),
+        simple(6, "kinds of operations, when was paid", include_str!("0006.sql").into_sql_str()),
     ]);
     migrator.dangerous_set_table_name("tulbur_migrations");
     migrator

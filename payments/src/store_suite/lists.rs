@@ -7,6 +7,7 @@ use super::samples::{
     payment_id,
 };
 use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
+use crate::operation::OperationKind;
 use crate::record::{CardId, Status};
 use crate::store::{Changes, PaymentFilter, Settle, StoreStats};
 
@@ -245,7 +246,10 @@ async fn numbers_are_right(stores: Stores) -> Found {
     }
     let mut refund = operation("1", "4");
     refund.state = OperationState::Unknown;
-    let operations = vec![refund, operation("2", "4")];
+    // A cancel moves no money, whatever became of it.
+    let mut cancel = operation("3", "0");
+    (cancel.kind, cancel.state) = (OperationKind::Cancel, OperationState::Unknown);
+    let operations = vec![refund, operation("2", "4"), cancel];
     let mut events = vec![event("a", "a"), event("b", "b"), event("c", "c"), event("d", "d")];
     for (number, told) in (0_i64..).zip(&mut events) {
         told.at = at(40 + number);
