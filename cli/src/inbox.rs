@@ -222,6 +222,11 @@ fn text(entry: &InboxEntry, times: u32, shown: &ShownDelivery, wall: Wall) -> St
     parts.join("\n\n")
 }
 
+/// How far what a delivery says can be trusted.
+fn sort(genuine: bool) -> &'static str {
+    if genuine { "It is genuine and" } else { "It is not signed, so anybody could have sent it, and it" }
+}
+
 async fn replay(
     setup: &Setup,
     store: &Arc<dyn Store>,
@@ -234,23 +239,29 @@ async fn replay(
     let replayed = payments.replay(id, by).await?;
     if json {
         let value = match &replayed {
-            Replayed::Asked { said, before, payment } => {
-                json!({ "outcome": "asked", "said": said, "before": before, "payment": view(payment) })
+            Replayed::Asked { genuine, said, before, payment } => {
+                json!({ "outcome": "asked", "genuine": genuine, "said": said, "before": before, "payment": view(payment) })
             }
-            Replayed::UnknownPayment { said } => json!({ "outcome": "unknown-payment", "said": said }),
+            Replayed::UnknownPayment { genuine, said } => {
+                json!({ "outcome": "unknown-payment", "genuine": genuine, "said": said })
+            }
             Replayed::Refused { why } => json!({ "outcome": "refused", "why": why }),
             _ => json!({ "outcome": "other" }),
         };
         print_json(&value)?;
     } else {
         print(&match &replayed {
-            Replayed::Asked { said, before, payment } => format!(
-                "It is genuine and says {said}. The provider was asked: payment {} was {before} and is {}.\n\
+            Replayed::Asked { genuine, said, before, payment } => format!(
+                "{} says {said}. The provider was asked: payment {} was {before} and is {}.\n\
                  tulbur payments show {} tells the rest.",
-                payment.id, payment.status, payment.id
+                sort(*genuine),
+                payment.id,
+                payment.status,
+                payment.id
             ),
-            Replayed::UnknownPayment { said } => format!(
-                "It is genuine and says {said}, about no payment in this database. Nothing was changed."
+            Replayed::UnknownPayment { genuine, said } => format!(
+                "{} says {said}, about no payment in this database. Nothing was changed.",
+                sort(*genuine)
             ),
             Replayed::Refused { why } => format!("It is refused: {why}. Nothing was changed."),
             _ => "It was replayed.".to_owned(),

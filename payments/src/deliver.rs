@@ -51,7 +51,7 @@ struct Read<'a> {
 /// What was done with a delivery.
 struct Taken {
     outcome: OutcomeWord,
-    ask: Option<PaymentRecord>,
+    ask: Option<(PaymentRecord, Reason)>,
 }
 
 enum OutcomeWord {
@@ -95,8 +95,8 @@ impl Payments {
         match self.0.take(&account, &read, &delivery).await {
             Ok(taken) => {
                 self.0.reached(Point::BeforeAcknowledgement);
-                if let Some(payment) = taken.ask {
-                    self.ask_soon(payment, Reason::Told);
+                if let Some((payment, reason)) = taken.ask {
+                    self.ask_soon(payment, reason);
                 }
                 let (word, outcome) = match taken.outcome {
                     OutcomeWord::Accepted => ("accepted", IpnOutcome::Accepted),
@@ -149,8 +149,8 @@ impl Payments {
         let read = Read { provider, ipn, event, bound_to: Some(record.clone()) };
         let account = record.account.clone();
         let taken = self.0.take(&account, &read, &delivery).await?;
-        if let Some(payment) = taken.ask {
-            self.ask_soon(payment, Reason::Unproven);
+        if let Some((payment, reason)) = taken.ask {
+            self.ask_soon(payment, reason);
         }
         self.0.load(&record.id).await
     }
@@ -234,8 +234,11 @@ impl Inner {
     /// Stores a delivery with what follows from it, in one commit.
     async fn take(&self, account: &AccountName, read: &Read<'_>, delivery: &Delivery<'_>) -> Result<Taken> {
         let event = &read.event;
-        let known = self.known(account, read).await?;
-        let anybody = matches!(event.proof, Proof::Hint { checked: false });
+        let anybody = is_anybodys(event);
+        let key = repeat_key(delivery.channel, event);
+        let known = self.known(account, read, &key).await?;
+        // What anybody can send makes us ask no faster than the provider's pace allows.
+        let reason = if anybody { Reason::Unproven } else { Reason::Told };
         let Some(record) = known.payment else {
             return self.take_unknown(account, event, delivery, anybody).await;
         };
@@ -245,13 +248,14 @@ impl Inner {
             let mut entry = self.inbox_entry(account, event, &meaning, delivery);
             entry.payment = Some(record.id.clone());
             entry.verdict = Verdict::Contradiction;
-            "it names our reference together with another one of the provider's".clone_into(&mut entry.note);
+            entry.note =
+                format!("{}, about our reference together with another one of the provider's", entry.note);
             let detail = format!(
                 "a genuine notification ({}) is about another one of the provider's payments",
                 claim_of(event)
             );
             let payment = self.decide(as_read(), None, &Fact::Contradicted { detail }, Some(&entry)).await?;
-            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment) });
+            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some((payment, reason)) });
         }
         // What anybody can send has one row, however much it varies.
         let meaning = if anybody { "-".to_owned() } else { event.meaning().to_hex() };
@@ -262,17 +266,17 @@ impl Inner {
                 let commit = Changes { inbox: vec![entry], ..Changes::default() };
                 self.commit(commit).await?;
                 let completed = record.status.is_success();
-                let ask = (anybody && record.status.is_open()).then(|| record.clone());
+                let ask = (anybody && !completed).then(|| (record.clone(), reason));
                 return Ok(Taken { outcome: OutcomeWord::Repeat { completed }, ask });
             }
             entry.verdict = Verdict::Contradiction;
-            "it says something else than an earlier delivery of the same event".clone_into(&mut entry.note);
+            entry.note = format!("{}, and an earlier delivery of the same event said otherwise", entry.note);
             let detail = format!(
                 "two genuine notifications of one event differ: now {}; the provider is asked which is right",
                 claim_of(event)
             );
             let payment = self.decide(as_read(), None, &Fact::Contradicted { detail }, Some(&entry)).await?;
-            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(payment) });
+            return Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some((payment, reason)) });
         }
         let fact = match &event.proof {
             Proof::Signed(facts) => {
@@ -284,14 +288,17 @@ impl Inner {
                     Channel::Notify => (Source::Notification, "a notification"),
                     Channel::Return => (Source::Return, "the payer's browser"),
                 };
-                Fact::Hinted { source, what: format!("{who} says {}; asking", claim_of(event)) }
+                let unsigned =
+                    if anybody && delivery.channel == Channel::Notify { " that is not signed" } else { "" };
+                Fact::Hinted { source, what: format!("{who}{unsigned} says {}; asking", claim_of(event)) }
             }
         };
         let record = self.decide(as_read(), None, &fact, Some(&entry)).await?;
-        Ok(Taken { outcome: OutcomeWord::Accepted, ask: Some(record) })
+        let ask = (!anybody || !record.status.is_success()).then_some((record, reason));
+        Ok(Taken { outcome: OutcomeWord::Accepted, ask })
     }
 
-    async fn known(&self, account: &AccountName, read: &Read<'_>) -> Result<Known> {
+    async fn known(&self, account: &AccountName, read: &Read<'_>, repeat_key: &str) -> Result<Known> {
         let subject = &read.event.subject;
         let payment = match (&read.bound_to, &subject.merchant_ref, &subject.provider_ref) {
             (Some(record), _, _) => Find::Id(&record.id),
@@ -299,7 +306,7 @@ impl Inner {
             (None, None, Some(reference)) => Find::ProviderRef(account, reference),
             (None, None, None) => return Ok(Known::default()),
         };
-        Ok(self.store.known(account, payment, read.event.repeat_key()).await?)
+        Ok(self.store.known(account, payment, repeat_key).await?)
     }
 
     async fn take_unknown(
@@ -362,10 +369,10 @@ impl Inner {
             account: account.clone(),
             channel: delivery.channel,
             at: self.clock.now(),
-            repeat_key: event.repeat_key().to_owned(),
+            repeat_key: repeat_key(delivery.channel, event),
             meaning: meaning.to_owned(),
             verdict: Verdict::Accepted,
-            note: format!("says {}", claim_of(event)),
+            note: said_by(event),
             payment: None,
         }
     }
@@ -402,6 +409,37 @@ impl Inner {
             "bytes": delivery.body.len(),
         });
         self.keys.seal(&*self.ids, &format!("inbox/{id}"), raw.to_string().as_bytes())
+    }
+}
+
+/// Whether anybody could have sent it.
+pub(crate) fn is_anybodys(event: &IpnEvent) -> bool {
+    matches!(event.proof, Proof::Hint { checked: false })
+}
+
+/// By what a repeat is recognised. What anybody can send never meets what is genuine, and has one row for each payment
+/// that it names, however it varies.
+fn repeat_key(channel: Channel, event: &IpnEvent) -> String {
+    if !is_anybodys(event) {
+        return event.repeat_key().to_owned();
+    }
+    let named = match (&event.subject.merchant_ref, &event.subject.provider_ref) {
+        (Some(reference), _) => reference.as_str(),
+        (None, Some(reference)) => reference.as_str(),
+        (None, None) => event.repeat_key(),
+    };
+    match channel {
+        Channel::Notify => format!("unproven/notify/{named}"),
+        Channel::Return => format!("unproven/return/{named}"),
+    }
+}
+
+/// What a delivery says, and whether that is worth anything, for a person.
+fn said_by(event: &IpnEvent) -> String {
+    match &event.proof {
+        Proof::Signed(_) => format!("signed, says {}", claim_of(event)),
+        Proof::Hint { checked: true } => format!("says {}", claim_of(event)),
+        Proof::Hint { checked: false } => format!("not signed, says {}", claim_of(event)),
     }
 }
 

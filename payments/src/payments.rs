@@ -474,7 +474,10 @@ impl Inner {
                 },
                 fact.clone(),
             );
-            changes.inbox.extend(delivery.cloned());
+            changes.inbox.extend(delivery.map(|delivery| InboxEntry {
+                note: format!("{}; {}", delivery.note, effect(&payment, &changes)),
+                ..delivery.clone()
+            }));
             if changes.payments.is_empty() && changes.inbox.is_empty() {
                 return Ok(payment);
             }
@@ -529,6 +532,21 @@ impl Inner {
     pub(crate) async fn sleep(&self, duration: Duration) {
         self.clock.sleep(duration).await;
     }
+}
+
+/// What came of a delivery, for a person.
+fn effect(before: &PaymentRecord, changes: &Changes) -> String {
+    let after = changes.payments.first().map_or(before, |after| after);
+    if after.status != before.status {
+        return format!("the payment was {} and became {}", before.status, after.status);
+    }
+    if let Some((item, _)) = changes.attention.first() {
+        return format!("not applied, and listed for a person ({})", item.kind);
+    }
+    if after.ask_at.is_some() && after.ask_at != before.ask_at {
+        return "the provider is asked".to_owned();
+    }
+    "nothing new".to_owned()
 }
 
 /// A payment as it was read, and its order if that was read with it.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tulbur_core::{Channel, Delivery, FlowInfo, IpnEvent, OperationState, OrderRef, Timestamp};
 
 use crate::ask::Reason;
-use crate::deliver::{claim_of, is_about};
+use crate::deliver::{claim_of, is_about, is_anybodys};
 use crate::error::{Error, Result, StoreError};
 use crate::event::{AttentionItem, HistoryEntry, Source};
 use crate::payments::Payments;
@@ -27,8 +27,10 @@ const MOST_PARKED: u32 = 10_000;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Replayed {
-    /// It was read as genuine and the provider was asked. Only the provider's answer moved anything.
+    /// It was read, and the provider was asked. Only the provider's answer moved anything.
     Asked {
+        /// Whether its signature was right; otherwise anybody could have sent it.
+        genuine: bool,
         /// What the delivery claims.
         said: String,
         /// How the payment stood before.
@@ -36,8 +38,10 @@ pub enum Replayed {
         /// How it stands now.
         payment: Box<PaymentRecord>,
     },
-    /// It was read as genuine, and names no payment of ours.
+    /// It was read, and names no payment of ours.
     UnknownPayment {
+        /// Whether its signature was right; otherwise anybody could have sent it.
+        genuine: bool,
         /// What the delivery claims.
         said: String,
     },
@@ -116,9 +120,9 @@ impl Payments {
             Ok(event) => event,
             Err(error) => return Ok(Replayed::Refused { why: error.to_string() }),
         };
-        let said = claim_of(&event);
+        let (said, genuine) = (claim_of(&event), !is_anybodys(&event));
         let Some(record) = self.replayed_payment(&entry, &event).await? else {
-            return Ok(Replayed::UnknownPayment { said });
+            return Ok(Replayed::UnknownPayment { genuine, said });
         };
         if !is_about(&event, &record) {
             let why = format!("it names another payment than `{}`", record.id);
@@ -131,7 +135,7 @@ impl Payments {
         let what = format!("{by} replayed delivery {id}, which says {said}; asking");
         inner.apply(&record.id, &Fact::Hinted { source, what }, None).await?;
         let payment = inner.ask_spaced(&record.id, Reason::Told).await?;
-        Ok(Replayed::Asked { said, before: record.status, payment: Box::new(payment) })
+        Ok(Replayed::Asked { genuine, said, before: record.status, payment: Box::new(payment) })
     }
 
     async fn replayed_payment(&self, entry: &InboxEntry, event: &IpnEvent) -> Result<Option<PaymentRecord>> {

@@ -103,13 +103,13 @@ pub(crate) fn next_question(
         return Some(now.after(spread(wait, payment.id.as_str(), payment.asked).max(poll.every)));
     }
     if payment.status.is_failed() {
-        let late = schedule.late_questions.get(payment.asked as usize);
+        // By its age: however often somebody looked meanwhile, each of these questions is still to be asked.
+        let since = |wait: &Duration| payment.changed_at.after(*wait);
+        let late = schedule.late_questions.iter().map(since).find(|at| *at > now);
         // A payer may try another card on a page that has refused one; what was charged and refused is over.
         let watched = payment.operation != OperationState::Refused
             && (payment.ended_by == Some(EndedBy::Us) || flow.effect == FlowEffect::Inert);
-        return late
-            .filter(|_| watched)
-            .map(|wait| payment.changed_at.after(*wait).max(now.after(poll.every)));
+        return late.filter(|_| watched).map(|at| at.max(now.after(poll.every)));
     }
     if payment.operation == OperationState::Unknown {
         let age = now.since(payment.created_at);

@@ -38,9 +38,9 @@ async fn a_replay_is_a_hint_and_the_provider_is_asked() {
     assert_eq!(shop.payments.payment(&opened.id).await.unwrap().status, Status::Pending);
 
     shop.bank.lock().unwrap().down = false;
-    let Replayed::Asked { said, before, payment } = shop.payments.replay(&entry.id, "Saruul").await.unwrap()
-    else {
-        panic!("it was read when it came")
+    let replayed = shop.payments.replay(&entry.id, "Saruul").await.unwrap();
+    let Replayed::Asked { genuine: true, said, before, payment } = replayed else {
+        panic!("it was read when it came: {replayed:?}")
     };
     assert_eq!((before, payment.status), (Status::Pending, Status::Pending), "the bank says that it is open");
     assert!(said.contains("paid") && said.contains("15.00 MNT"), "{said}");

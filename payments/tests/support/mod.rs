@@ -386,6 +386,16 @@ impl IpnProvider for Bank {
                 IpnEvent::new(subject, Proof::Hint { checked: true }, "hint").with_claim(paid, None, None)
             );
         }
+        if let ["unsigned", reference, code, amount] = parts[..] {
+            let subject = Subject::merchant(MerchantRef::parse(reference)?);
+            let claimed = if code == "000" { PaymentStatus::Paid } else { PaymentStatus::Declined };
+            let amount = Money::parse(amount, Currency::MNT)?;
+            return Ok(IpnEvent::new(subject, Proof::Hint { checked: false }, "push").with_claim(
+                Some(claimed),
+                Some(amount),
+                Some(code),
+            ));
+        }
         let [reference, code, amount, checksum] = parts[..] else {
             return Err(Error::new(ErrorKind::Malformed, "four parts are expected"));
         };
