@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use sqlx::Connection as _;
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tulbur::core::AccountConfig;
@@ -292,12 +293,38 @@ fn check_version(named: &str, found: Result<Option<i64>, sqlx::Error>, newest: i
             "the tables of {named} are of version {version}, which is newer than this command ({newest}); use the \
              command that came with the application"
         ))),
-        Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "5") => {
-            Err(Failure::new(format!("{named}: {}", StoreError::Locked)))
-        }
-        Ok(None) | Err(_) => {
-            Err(Failure::new(format!("{named} is no database of Tulbur's; nothing was changed")))
-        }
+        Ok(None) => Err(not_ours(named)),
+        Err(sqlx::Error::Database(error)) => Err(unreadable(named, &*error)),
+        Err(error) => Err(Failure::new(format!("{named} cannot be read: {error}; nothing was changed"))),
+    }
+}
+
+fn not_ours(named: &str) -> Failure {
+    Failure::new(format!("{named} is no database of Tulbur's; nothing was changed"))
+}
+
+/// What the database answers to a look at the version: that a database is not ours is said only where it is known.
+fn unreadable(named: &str, error: &dyn DatabaseError) -> Failure {
+    let why = error.message();
+    let code = error.code().unwrap_or_default();
+    // SQLite's are numbers whose low byte says what it is about; PostgreSQL's have five characters.
+    let number = if code.len() < 5 { code.parse::<i32>().unwrap_or(0) & 0xff } else { 0 };
+    match (&*code, number) {
+        // SQLITE_BUSY
+        (_, 5) => Failure::new(format!("{named}: {}", StoreError::Locked)),
+        // SQLITE_NOTADB, undefined_table
+        (_, 26) | ("42P01", _) => not_ours(named),
+        (_, 1) if why.starts_with("no such table") => not_ours(named),
+        // SQLITE_READONLY, SQLITE_CANTOPEN: the journal needs a folder that can be written to.
+        (_, 8 | 14) => Failure::new(format!(
+            "{named} cannot be read: may this user read it, and write to its folder? A copy that nobody uses can be read \
+             as sqlite:FILE?immutable=true; nothing was changed"
+        )),
+        // insufficient_privilege
+        ("42501", _) => Failure::new(format!(
+            "{named}: this user may not read its `tulbur_` tables ({why}); use the user of the application"
+        )),
+        _ => Failure::new(format!("{named} cannot be read: {why}; nothing was changed")),
     }
 }
 

@@ -261,6 +261,26 @@ fn a_wrong_database_is_told_and_never_made() {
     assert!(none.code == 1 && none.err.contains("--database"), "{none:?}");
 }
 
+/// A damaged database is not taken for somebody else's.
+#[tokio::test]
+async fn a_damaged_database_is_told_apart() {
+    use sqlx::Connection;
+    use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut made = SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::query("CREATE TABLE tulbur_migrations (version INTEGER)").execute(&mut made).await.unwrap();
+    made.close().await.unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert!(bytes.len() > 4096, "the table has a page of its own");
+    bytes[4096..].fill(0xa5);
+    std::fs::write(&path, bytes).unwrap();
+    let done = run(&["payments", "list", "--database", "sqlite:damaged.db"], &[], folder.path());
+    assert!(done.code == 1 && done.err.contains("damaged.db cannot be read"), "{done:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn configuration_that_is_wrong_is_told_without_its_values() {
     let world = World::open().await;

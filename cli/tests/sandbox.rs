@@ -18,9 +18,18 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
+        Self::try_start(arguments).expect("it tells that it is ready")
+    }
+
+    /// None if it ended without being ready.
+    fn try_start(arguments: &[&str]) -> Option<Self> {
         let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        if line.is_empty() {
+            child.wait().unwrap();
+            return None;
+        }
         let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -28,7 +37,7 @@ impl Running {
             .timeout(Duration::from_secs(10))
             .build()
             .unwrap();
-        Self { child, ready, http }
+        Some(Self { child, ready, http })
     }
 
     fn base(&self) -> &str {
@@ -135,7 +144,8 @@ async fn the_providers_take_the_ports_after_the_control_page_and_taken_ports_are
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let Ok(next) = std::net::TcpListener::bind(("127.0.0.1", port + 1)) else { continue };
         drop(next);
-        let running = Running::start(&["sandbox", "--port", &port.to_string(), "--json"]);
+        let arguments = ["sandbox", "--port", &port.to_string(), "--json"];
+        let Some(running) = Running::try_start(&arguments) else { continue };
         assert_eq!(running.ready["control"], format!("http://127.0.0.1:{port}"));
         assert_eq!(running.base(), format!("http://127.0.0.1:{}", port + 1));
 

@@ -10,8 +10,8 @@ use serde_json::json;
 use tulbur::core::{OperationRef, OperationState, QueryBy};
 use tulbur::payments::store::Find;
 use tulbur::payments::{
-    AttentionItem, AttentionKind, IdempotencyKey, OperationRecord, PaymentId, PaymentRecord, Payments,
-    RefundPayment, Store, make_due, strike_off,
+    AttentionItem, AttentionKind, IdempotencyKey, OperationKind, OperationRecord, PaymentId, PaymentRecord,
+    Payments, RefundPayment, Store, make_due, strike_off,
 };
 use tulbur::{ErrorKind, Money};
 
@@ -363,14 +363,29 @@ pub(super) async fn refund(
     }
     let payments = setup.need_hands(store, &payment.account, "a refund").await?;
     let paid = payment.taken().map_or_else(|| "nothing".into(), |taken| taken.to_string());
-    let amount = request.amount.map_or_else(|| "all that is left".into(), |amount| amount.to_string());
+    let operations = store.operations(&payment.id).await?;
+    let refunds =
+        operations.iter().filter(|one| one.kind == OperationKind::Refund && one.may_have_happened());
+    let left = refunds.clone().try_fold(payment.taken(), |left, one| match (left, one.amount) {
+        (Some(left), Some(part)) => left.checked_sub(part).map(Some),
+        (left, _) => Ok(left),
+    });
+    let left = left.ok().flatten().map_or_else(String::new, |left| format!(", {left},"));
+    let amount =
+        request.amount.map_or_else(|| format!("all that is left{left}"), |amount| amount.to_string());
+    let unknown = refunds.filter(|one| one.is_unresolved()).count();
     let order = payment.order().map(|order| format!(" of order `{order}`")).unwrap_or_default();
     let before =
         payment.refunded.map_or_else(String::new, |refunded| format!(", {refunded} of it given back before"));
     agree(
         &format!(
-            "{amount} of payment {}{order} is given back to the payer ({paid} was taken{before}).",
-            payment.id
+            "{amount} of payment {}{order} is given back to the payer ({paid} was taken{before}).{}",
+            payment.id,
+            if unknown == 0 {
+                ""
+            } else {
+                " An earlier refund may have happened too, and counts as given back."
+            }
         ),
         options.yes,
     )?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use tulbur::Timestamp;
 use tulbur::core::OperationState;
 use tulbur::payments::store::{DeliveryState, EventDelivery};
-use tulbur::payments::{AttentionItem, AttentionKind, EndedBy, OperationRecord, PaymentRecord, Status};
+use tulbur::payments::{
+    AttentionItem, AttentionKind, EndedBy, OperationKind, OperationRecord, PaymentRecord, Status,
+};
 
 use crate::out::{Wall, span};
 
@@ -67,7 +69,7 @@ pub(super) fn in_short(payment: &PaymentRecord, now: Timestamp) -> String {
         words.push(format!("{refunded} given back"));
     }
     if payment.status == Status::Paid && !payment.confirmed {
-        words.push("not confirmed yet".to_owned());
+        words.push(if payment.ask_at.is_some() { "not confirmed yet" } else { "not confirmed" }.to_owned());
     }
     if let Some(late) = overdue(payment.ask_at, now) {
         words.push(format!("due for {}: is the application running?", span(late)));
@@ -86,7 +88,7 @@ pub(super) fn for_payment(
     wall: Wall,
     now: Timestamp,
 ) -> Vec<String> {
-    let mut lines = vec![known(payment, wall)];
+    let mut lines = vec![known(payment, operations, wall)];
     if let Some(late) = overdue(payment.ask_at, now) {
         lines.push(format!(
             "It has been due to be asked about for {}, and nobody asked. Is the application running on this database, \
@@ -97,10 +99,10 @@ pub(super) fn for_payment(
     } else if let Some(due) = payment.ask_at {
         let wait = due.since(now);
         let when = if wait.is_zero() { "now".to_owned() } else { format!("in {}", span(wait)) };
-        let times = if payment.asked == 0 {
-            String::new()
-        } else {
-            format!(", asked {} times so far", payment.asked)
+        let times = match payment.asked {
+            0 => String::new(),
+            1 => ", asked once so far".to_owned(),
+            asked => format!(", asked {asked} times so far"),
         };
         lines.push(format!(
             "The provider is asked {when}{times}. Sooner: tulbur payments retry {}",
@@ -126,8 +128,12 @@ pub(super) fn for_payment(
     lines
 }
 
-fn known(payment: &PaymentRecord, wall: Wall) -> String {
+fn known(payment: &PaymentRecord, operations: &[OperationRecord], wall: Wall) -> String {
+    let told = operations.iter().any(|one| one.kind == OperationKind::Cancel && one.may_have_happened());
     let by = match payment.ended_by {
+        Some(EndedBy::Us) if told => {
+            "by us; the provider was told, and has not confirmed it, so it may still be paid, and then there is an event"
+        }
         Some(EndedBy::Us) => {
             "by us; the provider was not asked to, so it may still be paid, and then there is an event"
         }
@@ -151,7 +157,13 @@ fn known(payment: &PaymentRecord, wall: Wall) -> String {
             "The money is held and not taken. The application captures it, or lets it go by a void.".into()
         }
         Status::Paid if payment.confirmed => "It is paid, and the provider has confirmed it.".into(),
-        Status::Paid => "It is paid. A question to the provider has not confirmed it yet.".into(),
+        Status::Paid if payment.ask_at.is_some() => {
+            "It is paid. A question to the provider has not confirmed it yet.".into()
+        }
+        Status::Paid => {
+            "It is paid, by a proof that no question to the provider has confirmed, and none is to come."
+                .into()
+        }
         Status::Saved => "The card is saved.".into(),
         Status::Declined => "It was declined by the provider's own word.".into(),
         Status::Canceled if payment.operation == OperationState::Refused => {
