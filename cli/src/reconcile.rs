@@ -82,6 +82,13 @@ fn compare(options: &Options) -> Result<Report, Failure> {
     let setup = Setup::read(&options.database)?;
     let account = AccountName::parse(options.account.clone()).map_err(|error| error.to_string())?;
     let day = Day::parse(&options.day, setup.offset()).map_err(|error| error.to_string())?;
+    let asked_at = now();
+    if day.from() > asked_at {
+        return Err(Failure::new(format!(
+            "the day {day} has not begun, so nothing can have been paid on it; which day is the list of?"
+        )));
+    }
+    let is_over = day.until() <= asked_at;
     let columns = Columns::parse(&options.columns).map_err(|error| format!("--columns: {error}"))?;
     if options.thousands == Some(options.decimal) {
         return Err(Failure::new("--thousands and --decimal cannot be the same"));
@@ -110,14 +117,22 @@ fn compare(options: &Options) -> Result<Report, Failure> {
         let list =
             read_list(&bytes, &format).map_err(|error| format!("{named}: {error}; nothing was compared"))?;
         let comparison = Comparison { account: &account, day: &day, list: &list, ask: !options.no_ask };
-        let report = reconcile(&*store, comparison, now()).await?;
+        let report = reconcile(&*store, comparison, asked_at).await?;
         if options.database.json {
-            print_json(&report)?;
+            print_json(&Printed { report: &report, day_is_over: is_over })?;
         } else {
-            print(&text(&report))?;
+            print(&text(&report, is_over))?;
         }
         Ok(report)
     })
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    day_is_over: bool,
 }
 
 async fn currency(options: &Options, store: &dyn Store, account: &AccountName) -> Result<Currency, Failure> {
@@ -135,7 +150,7 @@ async fn currency(options: &Options, store: &dyn Store, account: &AccountName) -
     })
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report, is_over: bool) -> String {
     let mut text = bold(&format!("Account {}, {}", report.account, report.day));
     let _ = write!(
         text,
@@ -145,6 +160,9 @@ fn text(report: &Report) -> String {
         report.agreed,
         report.differences.len()
     );
+    if !is_over {
+        text.push_str("\nThe day is not over: what is paid after the list was made differs, or is not compared. Compare again tomorrow.");
+    }
     if !report.refunds_compared {
         text.push_str("\nRefunds were not compared: the list does not tell of any (--columns refunded=…, or --refunds).");
     }

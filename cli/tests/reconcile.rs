@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use support::{Done, WEB, World};
 use tulbur::core::Clock as _;
 use tulbur::payments::Status;
@@ -37,7 +39,11 @@ async fn the_exit_code_says_whether_there_are_differences() {
     same.says(&[
         "1 lines in the list, 1 payments paid here on that day, 1 agree, 0 differences",
         "Refunds were not compared",
+        "The day is not over",
     ]);
+    std::fs::write(world.path("list.csv"), "ref,amount\n").unwrap();
+    let past = world.run(&["reconcile", "--account", WEB, "--day", "2026-01-01", "--file", "list.csv"]);
+    assert!(past.code == 0 && !past.out.contains("not over"), "{past:?}");
 
     let other = office.compare(
         &format!("\u{feff}Ref;Amount\r\n{reference};\"1,500.01\"\r\nnobody;5\r\n"),
@@ -47,6 +53,7 @@ async fn the_exit_code_says_whether_there_are_differences() {
     other.says(&["amount", "1500.01 MNT", "1500.00 MNT", "not-known", "nobody", "order-1", "line 3"]);
     let json = office.compare("ref,amount\n", &["--json"]);
     assert_eq!(json.code, 1);
+    assert_eq!(json.json()["day_is_over"], false);
     assert_eq!(json.json()["differences"][0]["kind"], "not-listed");
 }
 
@@ -94,7 +101,9 @@ async fn what_cannot_be_compared_is_2_and_changes_nothing() {
     refused(&format!("{good}x,planted-signature-value\n"), &[], "line 3, column `amount`");
     refused(&format!("{good}x\n"), &[], "line 3");
     refused("a,b\n1,2\n", &[], "no column `ref`");
-    refused("", &[], "line 1");
+    for empty in ["", "\u{feff}", "\r\n"] {
+        refused(empty, &[], "list.csv: line 1: the list is empty");
+    }
     refused(&good, &["--columns", "price=x"], "--columns");
     refused(&good, &["--currency", "XYZ"], "--currency");
     refused(&good, &["--thousands", "."], "cannot be the same");
@@ -104,6 +113,11 @@ async fn what_cannot_be_compared_is_2_and_changes_nothing() {
         assert!(done.err.contains(words), "{words}: {done:?}");
     };
     run(&["reconcile", "--account", WEB, "--day", "21.11.2026", "--file", "list.csv"], "2026-11-21");
+    let in_two_days = TokioClock.now().after(Duration::from_hours(48)).format_at(0, "%Y-%m-%d");
+    run(
+        &["reconcile", "--account", WEB, "--day", &in_two_days, "--file", "list.csv"],
+        &format!("the day {in_two_days} (+00:00) has not begun"),
+    );
     run(
         &["reconcile", "--account", WEB, "--day", "2026-11-21", "--file", "none.csv"],
         "none.csv cannot be read",

@@ -181,6 +181,9 @@ pub fn read_list(bytes: &[u8], format: &ListFormat) -> Result<DayList, ListError
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(ListError::new(None, None, "the list is UTF-16; save it as CSV in UTF-8"));
     }
+    if bytes.trim_ascii().is_empty() {
+        return Err(ListError::new(Some(1), None, "the list is empty: not even a line of headings is there"));
+    }
     let (delimiter, places) = places(bytes, &format.columns)?;
     let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes);
     let fields = reader.byte_headers().map_or(0, ByteRecord::len);
