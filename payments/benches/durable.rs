@@ -1,8 +1,8 @@
 //! What durability costs, as ratios of two things measured in turn on one machine.
 //!
 //! `cargo bench -p tulbur-payments --features sqlite,postgres,store-suite --bench durable`; with `-- acks`, `-- due` or
-//! `-- memory` only that, with `sqlite` too only on SQLite. The databases are in the target folder, so on a real disk; without PostgreSQL its half is
-//! left out, and that is printed.
+//! `-- memory` only that, with `sqlite` too only on SQLite. The databases are in the target folder, so on a real disk;
+//! without PostgreSQL its half is left out, and that is printed.
 #![allow(clippy::disallowed_types, clippy::float_arithmetic, reason = "measured numbers, not money")]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "what is measured is printed")]
 
@@ -27,7 +27,7 @@ use tulbur_core::{
 };
 use tulbur_payments::store_suite::PostgresServer;
 use tulbur_payments::{
-    NotifyTarget, OpenPayment, Payments, PostgresStore, SqliteStore, Store, StoreSettings,
+    NotifyTarget, OpenPayment, Pace, Payments, PostgresStore, SqliteStore, Store, StoreSettings,
 };
 use tulbur_reqwest::TokioClock;
 
@@ -93,7 +93,7 @@ async fn payments(
 }
 
 async fn acks(folder: &Path, server: Option<&PostgresServer>) {
-    const ROUNDS: usize = 2;
+    const ROUNDS: usize = 3;
     println!(
         "\nDurable acknowledgements, {SENDERS} concurrent senders at Payments::notify, each of another payment"
     );
@@ -304,31 +304,43 @@ async fn take(store: &Arc<dyn Store>) -> Duration {
 
 /// Works through many due payments of a bank that says nothing new, and looks at the process's memory on the way.
 async fn memory(folder: &Path) {
-    const PAYMENTS: u32 = 20_000;
-    println!(
-        "\nMemory of the background work, {PAYMENTS} open payments that are asked about again and again"
-    );
-    let options = file(folder, "memory.db");
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with(options).await.expect("the file opens"));
-    let clock = ManualClock::new(Timestamp::from_millis(NOW));
-    let (payments, bank) = payments(store, Arc::new(clock.clone())).await;
-    let opening = (0..PAYMENTS).map(|number| {
-        let payments = payments.clone();
-        async move {
-            let order = OrderRef::parse(format!("order-{number}")).expect("a reference");
-            let account = AccountName::parse("bank").expect("a name");
-            let request = OpenPayment::new(order, account, support::mnt(1500), "Two things");
-            payments.open(request).await.expect("it opens");
+    println!("\nMemory of the background work: open payments that are asked about again and again");
+    for count in [3_000_u32, 30_000] {
+        let options = file(folder, &format!("memory-{count}.db"));
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open_with(options).await.expect("the file opens"));
+        let clock = ManualClock::new(Timestamp::from_millis(NOW));
+        let bank = Bank::new("bank");
+        let state = Arc::clone(&bank.state);
+        let url = Url::parse("https://shop.example/").expect("an address");
+        let payments = Payments::builder(store, Arc::new(clock.clone()), support::sealing_keys(), url)
+            .account(Arc::new(bank))
+            .pace(Pace::default().per_second(1_000_000).at_once(64))
+            .build()
+            .await
+            .expect("it starts");
+        let opening = (0..count).map(|number| {
+            let payments = payments.clone();
+            async move {
+                let order = OrderRef::parse(format!("order-{number}")).expect("a reference");
+                let account = AccountName::parse("bank").expect("a name");
+                let request = OpenPayment::new(order, account, support::mnt(1500), "Two things");
+                payments.open(request).await.expect("it opens");
+            }
+        });
+        futures_util::stream::iter(opening).buffer_unordered(256).collect::<Vec<()>>().await;
+        let (mut asked, before) = (0, resident());
+        for round in 1..=6 {
+            clock.advance(Duration::from_mins(2));
+            while payments.work_once().await.expect("it works").is_zero() {}
+            let queries = state.lock().expect("no panic").queries;
+            println!(
+                "  {count} payments, round {round}: {} questions, {} KiB more than before the first ({} MiB resident)",
+                queries - asked,
+                resident().saturating_sub(before),
+                resident() / 1024
+            );
+            asked = queries;
         }
-    });
-    futures_util::stream::iter(opening).buffer_unordered(256).collect::<Vec<()>>().await;
-    let mut asked = 0;
-    for round in 0..6 {
-        clock.advance(Duration::from_secs(90));
-        while payments.work_once().await.expect("it works").is_zero() {}
-        let queries = bank.lock().expect("no panic").queries;
-        println!("  round {round}: {} questions, {} MiB resident", queries - asked, resident() / 1024);
-        asked = queries;
     }
 }
 

@@ -223,14 +223,16 @@ impl Inner {
         permit.ended(self.clock.now(), about.as_str(), failure);
     }
 
-    /// Forgets when payments were asked about that nobody has asked about for a while.
+    /// Forgets when payments were asked about that nobody has asked about for a while: soon, except where somebody
+    /// unproven makes us ask, who is asked for ever more seldom.
     pub(crate) fn forget_old_asks(&self) {
         let now = self.clock.now();
         let mut asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
         asks.retain(|_, slot| {
             Arc::strong_count(slot) > 1
                 || slot.0.try_lock().is_ok_and(|asked| {
-                    asked.last.is_some_and(|last| now.since(last) < Duration::from_hours(1))
+                    let keep = Duration::from_mins(if asked.unproven == 0 { 5 } else { 60 });
+                    asked.last.is_some_and(|last| now.since(last) < keep)
                 })
         });
     }
