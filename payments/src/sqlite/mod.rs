@@ -157,6 +157,10 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     migrator().run(pool).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
+        sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Unreadable(format!(
+            "its tables are of a newer release: version {found}, and this one knows {}; run the newer release",
+            newest_tables()
+        )),
         other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),
     })
 }

@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use tulbur_core::{
-    AccountName, Alphabet, CallbackUrl, Capture, CaptureProvider, CaptureRequest, CaptureRule, CardInfo,
-    CardSetup, CardSetupAnswer, CardSetupState, CardToken, Channel, Charge, ChargeProvider, ChargeRequest,
-    CreateCardSetup, CreateInvoice, Currency, Delivery, Error, ErrorKind, Flow, FlowEffect, FlowInfo,
-    FlowStart, HmacHexKeys, Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language,
-    ManualClock, MerchantRef, Money, NextAction, NotFound, NotifyAddress, OrderRef, Outcome, PageKind,
-    Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId, ProviderInfo,
-    ProviderRef, QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider, RefundRequest,
-    RefundRule, RefundStatus, Reply, Result, Role, SavedCard, SecretString, SignedField, Subject, Timestamp,
-    TokenizeProvider, Url, VoidProvider, VoidRequest, Way, async_trait,
+    AccountName, Alphabet, CallbackUrl, CancelProvider, Capture, CaptureProvider, CaptureRequest,
+    CaptureRule, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, Channel, Charge,
+    ChargeProvider, ChargeRequest, CreateCardSetup, CreateInvoice, Currency, Delivery, Error, ErrorKind,
+    Flow, FlowEffect, FlowInfo, FlowStart, HmacHexKeys, Invoice, InvoiceProvider, IpnEvent, IpnOutcome,
+    IpnProvider, Language, ManualClock, MerchantRef, Money, NextAction, NotFound, NotifyAddress, OrderRef,
+    Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId,
+    ProviderInfo, ProviderRef, QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider,
+    RefundRequest, RefundRule, RefundStatus, Reply, Result, Role, SavedCard, SecretString, SignedField,
+    Subject, Timestamp, TokenizeProvider, Url, VoidProvider, VoidRequest, Way, async_trait,
 };
 use tulbur_payments::{
     Event, EventHandler, HandlerError, NotifyTarget, OpenPayment, Payments, PaymentsBuilder, SealingKeys,
@@ -62,7 +62,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn new(status: PaymentStatus, amount: Option<Money>) -> Self {
+    pub fn new(status: PaymentStatus, amount: Option<Money>) -> Self {
         Self {
             status,
             amount,
@@ -95,6 +95,8 @@ pub struct State {
     pub operations: u32,
     /// Whether an answer to a question says what was refunded.
     pub tells_refunds: bool,
+    /// Whether the bank can take an invoice back.
+    pub cancels: bool,
 }
 
 pub struct Bank {
@@ -239,6 +241,9 @@ impl Provider for Bank {
     fn voids(&self) -> Option<&dyn VoidProvider> {
         Some(self)
     }
+    fn cancels(&self) -> Option<&dyn CancelProvider> {
+        self.state.lock().unwrap().cancels.then_some(self)
+    }
     fn ipn(&self) -> Option<&dyn IpnProvider> {
         Some(self)
     }
@@ -270,6 +275,22 @@ impl VoidProvider for Bank {
     async fn void(&self, request: &VoidRequest) -> Result<Payment> {
         self.operate(&request.payment, |entry| entry.status = PaymentStatus::Canceled).await?;
         Ok(Payment::new(request.payment.clone(), PaymentStatus::Canceled))
+    }
+}
+
+#[async_trait]
+impl CancelProvider for Bank {
+    /// What is paid stays paid, and the answer says so.
+    async fn cancel(&self, payment: &PaymentRef) -> Result<Payment> {
+        let status = self
+            .operate(payment, |entry| {
+                if entry.status == PaymentStatus::Pending {
+                    entry.status = PaymentStatus::Canceled;
+                }
+                entry.status
+            })
+            .await?;
+        Ok(Payment::new(payment.clone(), status))
     }
 }
 

@@ -1,33 +1,22 @@
-//! While a bank changes from one secret to another, its messages are believed with either, and ours are signed with the
-//! new one: a real provider, from the opening to the notification and the question after it.
-
-mod support;
+//! A push that is proof.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::Shop;
 use tulbur_core::{
-    AccountName, BuildEnv, Channel, Delivery, HmacHexKeys, HttpRequest, HttpResponse, HttpTransport,
-    ManualClock, SecretString, SequenceIds, TransportError, async_trait,
+    HttpRequest, HttpResponse, HttpTransport, ManualClock, SecretString, TransportError, async_trait,
 };
 use tulbur_golomt_ecommerce::{GolomtEcommerce, GolomtEcommerceConfig};
-use tulbur_payments::{NotifyTarget, OpenPayment, Payments, Status};
+use tulbur_payments::{Payments, Status};
+
+use crate::support::{self, Shop};
+use crate::{KNOWN, account, env, field, notify, payments_at, request, sign};
 
 /// A bank that signs with one secret, and says which secret a request was signed with.
 #[derive(Debug)]
 struct Bank {
     signs_with: Mutex<&'static str>,
     believed: Mutex<Vec<&'static str>>,
-}
-
-fn sign(secret: &str, parts: &[&str]) -> String {
-    HmacHexKeys::new(&[SecretString::from(secret)]).unwrap().sign(parts)
-}
-
-/// The text of a field in flat JSON.
-fn field(body: &serde_json::Value, name: &str) -> String {
-    body[name].as_str().unwrap_or_default().to_owned()
 }
 
 #[async_trait]
@@ -45,7 +34,7 @@ impl HttpTransport for Bank {
                 &*field(&body, "returnType"),
                 &*field(&body, "callback"),
             ];
-            for known in ["old-secret", "new-secret", "other-secret"] {
+            for known in KNOWN {
                 if sign(known, &parts) == field(&body, "checksum") {
                     self.believed.lock().unwrap().push(known);
                 }
@@ -71,26 +60,8 @@ fn push(secret: &str, reference: &str) -> String {
 async fn shop_with(bank: &Arc<Bank>, shop: &Shop, secret: &str, also: &[&str]) -> Payments {
     let mut config = GolomtEcommerceConfig::new("merchant-token".into(), secret.into());
     config.verification_secrets = also.iter().map(|secret| SecretString::from(*secret)).collect();
-    let env = BuildEnv::new(bank.clone(), Arc::new(shop.clock.clone()), Arc::new(SequenceIds::default()));
-    let provider = GolomtEcommerce::new(AccountName::parse("bank").unwrap(), config, env).unwrap();
-    support::builder(&shop.folder.path().join("shop.db"), &shop.clock)
-        .await
-        .account(Arc::new(provider))
-        .build()
-        .await
-        .unwrap()
-}
-
-async fn notify(payments: &Payments, body: &str) -> u16 {
-    let headers = [("content-type".to_owned(), "application/json".to_owned())];
-    let delivery = Delivery {
-        channel: Channel::Notify,
-        method: "POST",
-        query: None,
-        headers: &headers,
-        body: body.as_bytes(),
-    };
-    payments.notify(NotifyTarget::Name("bank"), delivery).await.status
+    let provider = GolomtEcommerce::new(account(), config, env(bank.clone(), shop)).unwrap();
+    payments_at(shop, Arc::new(provider)).await
 }
 
 #[tokio::test]
@@ -101,13 +72,7 @@ async fn both_secrets_are_believed_and_the_new_one_signs() {
     let payments = shop_with(&bank, &shop, "new-secret", &["old-secret"]).await;
     for (order, signs_with) in [("1", "old-secret"), ("2", "new-secret")] {
         *bank.signs_with.lock().unwrap() = signs_with;
-        let request = OpenPayment::new(
-            shop.order(order),
-            AccountName::parse("bank").unwrap(),
-            support::mnt(1500),
-            "Two things",
-        );
-        let payment = payments.open(request).await.unwrap();
+        let payment = payments.open(request(shop.order(order), support::mnt(1500))).await.unwrap();
         let reference = payment.reference.merchant_ref.as_str();
         assert_eq!(notify(&payments, &push("other-secret", reference)).await, 400, "a third one is nobody's");
         assert_eq!(payments.payment(&payment.id).await.unwrap().status, Status::Pending);
@@ -126,9 +91,7 @@ async fn without_the_old_secret_what_it_signed_is_refused() {
     let shop = Shop::open().await;
     let bank = Arc::new(Bank { signs_with: Mutex::new("new-secret"), believed: Mutex::default() });
     let payments = shop_with(&bank, &shop, "new-secret", &[]).await;
-    let account = AccountName::parse("bank").unwrap();
-    let request = OpenPayment::new(shop.order("1"), account, support::mnt(1500), "Two things");
-    let payment = payments.open(request).await.unwrap();
+    let payment = payments.open(request(shop.order("1"), support::mnt(1500))).await.unwrap();
     let reference = payment.reference.merchant_ref.as_str();
     assert_eq!(notify(&payments, &push("old-secret", reference)).await, 400);
     assert_eq!(payments.payment(&payment.id).await.unwrap().status, Status::Pending);
