@@ -115,6 +115,14 @@ impl SmallDisk {
     fn path(&self) -> &std::path::Path {
         self.0.path()
     }
+
+    /// Allows writing or forbids it. Nothing may be open for writing.
+    fn remount(&self, how: &str) {
+        let option = format!("remount,{how}");
+        let done =
+            std::process::Command::new("mount").args(["-o", &option]).arg(self.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
 }
 
 impl Drop for SmallDisk {
@@ -133,6 +141,40 @@ async fn read_only() {
     fails_clearly(&shop, &reference, |error| matches!(error, StoreError::ReadOnly)).await;
     shop.restart().await;
     recovers(&shop, &reference).await;
+}
+
+/// The file is opened for reading only, as `?mode=ro` in its address does.
+#[tokio::test]
+async fn opened_for_reading() {
+    let mut shop = Shop::open().await;
+    let payment = shop.payments.open(shop.request("1", 1500)).await.unwrap();
+    let reference = payment.reference.merchant_ref.clone();
+    shop.restart_with(|options| options.create_if_missing(false).read_only(true)).await;
+    assert_eq!(
+        shop.payments.payment(&payment.id).await.unwrap().status,
+        Status::Pending,
+        "it can be looked at"
+    );
+    fails_clearly(&shop, &reference, |error| matches!(error, StoreError::ReadOnly)).await;
+    shop.restart().await;
+    recovers(&shop, &reference).await;
+}
+
+/// A real file system that nobody may write to, whoever they are.
+#[tokio::test]
+async fn read_only_disk() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let path = disk.path().join("shop.db");
+    SqliteStore::open(&path).await.unwrap().close().await;
+    disk.remount("ro");
+    for name in ["shop.db", "new.db"] {
+        let error = SqliteStore::open(disk.path().join(name)).await.unwrap_err();
+        // Even what is there cannot be looked at: the write-ahead log has to stand beside it.
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(error.to_string().contains("may it be written to?"), "{error}");
+    }
+    disk.remount("rw");
+    SqliteStore::open(&path).await.unwrap().close().await;
 }
 
 #[tokio::test]

@@ -157,6 +157,26 @@ async fn a_day_is_counted() {
     }
 }
 
+/// What arrives while the database is busy is written with one wait for the disk.
+#[tokio::test]
+async fn what_arrives_at_once_is_committed_together() {
+    let shop = Shop::open().await;
+    let mut bodies = Vec::new();
+    for number in 0..64 {
+        let payment = shop.payments.open(shop.request(&number.to_string(), 1500)).await.unwrap();
+        bodies.push(Shop::body(&payment.reference.merchant_ref, "000", "1500.00"));
+    }
+    let recorded = Recorded::default();
+    let _guard = metrics::set_default_local_recorder(&recorded);
+    let replies = futures_util::future::join_all(bodies.iter().map(|body| shop.notify(body))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    let sizes = recorded.get("tulbur_commit_batch_size", &[]).unwrap().all();
+    let (commits, most) = (sizes.iter().sum::<f64>(), sizes.iter().copied().fold(0.0, f64::max));
+    assert!(commits >= 64.0, "each notification is committed: {sizes:?}");
+    // Only the first goes alone: the others wait for it.
+    assert!(most > 1.0 && sizes.len() < 32, "{} transactions: {sizes:?}", sizes.len());
+}
+
 #[test]
 fn metrics_describe_themselves() {
     let recorded = Recorded::default();

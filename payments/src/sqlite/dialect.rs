@@ -165,9 +165,10 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
                 READ_ONLY => StoreError::ReadOnly,
                 FULL => StoreError::Full,
                 CONSTRAINT if error.is_unique_violation() => StoreError::Conflict,
-                CANNOT_OPEN => {
-                    StoreError::Unavailable("the file cannot be opened; does its folder exist?".into())
-                }
+                // On a disk that is read-only too: its write-ahead log stands beside the file.
+                CANNOT_OPEN => StoreError::Unavailable(
+                    "the file cannot be opened; does its folder exist, and may it be written to?".into(),
+                ),
                 NOT_A_DATABASE => StoreError::Unreadable("the file is no SQLite database".into()),
                 _ => StoreError::Unavailable(error.message().to_owned()),
             }
