@@ -447,12 +447,26 @@ impl Inner {
                 }
                 _ => None,
             };
-            Fact::OperationAsked(asked.map(|answer| Box::new(Proven::by_query(answer))))
+            // After the answer: whatever could be in it is counted.
+            let others = self.unresolved_refunds(record).await?;
+            Fact::OperationAsked { answer: asked.map(|answer| Box::new(Proven::by_query(answer))), others }
         } else {
             Fact::OperationAbandoned
         };
         self.apply_to_operation(record, &fact).await?;
         Ok(())
+    }
+
+    /// What the payment's other refunds that are not resolved may have given back.
+    async fn unresolved_refunds(&self, but: &OperationRecord) -> Result<Option<Money>> {
+        let all = self.store.operations(&but.payment).await?;
+        let others = all.iter().filter(|one| {
+            one.operation_ref != but.operation_ref && one.kind == OperationKind::Refund && one.is_unresolved()
+        });
+        let mut amounts = others.filter_map(|one| one.amount);
+        let Some(first) = amounts.next() else { return Ok(None) };
+        let sum = amounts.try_fold(first, Money::checked_add);
+        sum.map(Some).map_err(|error| Error::conflict("the payment's refunds", error.to_string()))
     }
 
     fn asks_by_our_ref(&self, payment: &PaymentRecord) -> bool {

@@ -301,9 +301,9 @@ fn fact_of(world: &World, which: usize, next: Move) -> Option<Fact> {
                     let mut proven = says(Source::Query, status, amount(), &payment.reference);
                     proven.refunded =
                         Some(if it_is { amount() } else { Money::from_minor(0, Currency::MNT) });
-                    Fact::OperationAsked(Some(Box::new(proven)))
+                    Fact::OperationAsked { answer: Some(Box::new(proven)), others: None }
                 }
-                Told::CannotAsk => Fact::OperationAsked(None),
+                Told::CannotAsk => Fact::OperationAsked { answer: None, others: None },
                 Told::PersonSaysDone => Fact::OperationDeclared { happened: true, by: why() },
                 Told::PersonSaysNot => Fact::OperationDeclared { happened: false, by: why() },
             }
@@ -339,7 +339,7 @@ fn step(rules: &Rules, before: &World, which: usize, next: Move) -> Option<World
         Fact::OperationAnswered(answer) => {
             matches!(answer, OperationAnswer::Payment(proven) if proven.status == Status::Paid)
         }
-        Fact::OperationAsked(Some(proven)) => proven.status == Status::Paid,
+        Fact::OperationAsked { answer: Some(proven), .. } => proven.status == Status::Paid,
         Fact::OperationDeclared { happened, .. } => {
             *happened && before.operation.as_ref().is_some_and(|one| one.kind == OperationKind::Capture)
         }

@@ -5,7 +5,7 @@
 //! on the versions that were read, or decided anew.
 
 use tulbur_core::{
-    ErrorKind, FlowEffect, FlowInfo, NextAction, OperationState, Outcome, PaymentRef, QueryBy, Refund,
+    ErrorKind, FlowEffect, FlowInfo, Money, NextAction, OperationState, Outcome, PaymentRef, QueryBy, Refund,
     Timestamp,
 };
 
@@ -55,9 +55,9 @@ pub(crate) enum Fact {
     OperationFailed { outcome: Outcome, why: String, code: Option<String>, text: Option<String> },
     /// A restart found the operation half done.
     OperationAbandoned,
-    /// The provider was asked how the payment stands, to learn what became of an unknown operation. None if it
-    /// could not be asked.
-    OperationAsked(Option<Box<Proven>>),
+    /// The provider was asked how the payment stands, to learn what became of an unknown operation. No answer if it
+    /// could not be asked; `others` is what the payment's other unresolved refunds may have given back.
+    OperationAsked { answer: Option<Box<Proven>>, others: Option<Money> },
     /// A person looked the operation up with the provider.
     OperationDeclared { happened: bool, by: String },
 }
@@ -118,7 +118,7 @@ pub(crate) fn transition(situation: &Situation<'_>, fact: Fact) -> Changes {
             step.operation_failed(outcome, &why, code, text);
         }
         Fact::OperationAbandoned => step.operation_abandoned(),
-        Fact::OperationAsked(proven) => step.operation_asked(proven.as_deref()),
+        Fact::OperationAsked { answer, others } => step.operation_asked(answer.as_deref(), others),
         Fact::OperationDeclared { happened, by } => step.operation_declared(happened, &by),
     }
     step.finish()

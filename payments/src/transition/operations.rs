@@ -75,7 +75,7 @@ impl Step<'_> {
     }
 
     /// The payment was asked about, to learn what became of an unknown operation.
-    pub(super) fn operation_asked(&mut self, proven: Option<&Proven>) {
+    pub(super) fn operation_asked(&mut self, proven: Option<&Proven>, others: Option<Money>) {
         let Some((kind, amount, created_at)) = self
             .operation
             .as_ref()
@@ -90,7 +90,7 @@ impl Step<'_> {
                 OperationKind::Void => matches!(proven.status, Status::Canceled | Status::Expired),
                 // Whatever it says, the payment itself is settled by it.
                 OperationKind::Cancel => !proven.status.is_open(),
-                OperationKind::Refund => self.refund_is_in(proven.refunded, amount),
+                OperationKind::Refund => self.refund_is_in(proven.refunded, amount, others),
             };
             if happened {
                 self.operate(OperationState::Succeeded, |_| {});
@@ -230,12 +230,13 @@ impl Step<'_> {
         self.proven(&answered, None);
     }
 
-    /// Whether what the provider says is refunded is more than the refunds that are certain.
-    fn refund_is_in(&self, refunded: Option<Money>, amount: Option<Money>) -> bool {
+    /// Whether what the provider says is refunded is what the certain refunds, this one and all others that are not
+    /// resolved come to. Any other sum leaves open which of them happened, or whether somebody gave money back by hand.
+    fn refund_is_in(&self, refunded: Option<Money>, amount: Option<Money>, others: Option<Money>) -> bool {
         let (Some(refunded), Some(amount)) = (refunded, amount) else { return false };
-        let certain = self.payment.refunded.map_or(0, Money::minor);
-        refunded.currency() == amount.currency()
-            && certain.checked_add(amount.minor()).is_some_and(|with_it| refunded.minor() >= with_it)
+        let parts = [self.payment.refunded, others].into_iter().flatten();
+        let sum = parts.into_iter().try_fold(amount, Money::checked_add);
+        sum.is_ok_and(|sum| sum == refunded)
     }
 
     fn less_than_all(&self, amount: Option<Money>) -> Option<Money> {
