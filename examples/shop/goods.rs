@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool};
 use tulbur::core::{Currency, Money, OrderRef, async_trait};
 use tulbur::payments::{Event, EventHandler, EventKind, HandlerError, postgres, sqlite};
@@ -93,7 +93,9 @@ impl Goods {
     /// Opens the database that the address names, as [`tulbur::payments::open_store`] does.
     pub(crate) async fn open(address: &str) -> Result<Self> {
         if address.starts_with("postgres") {
-            let pool = PgPool::connect(address).await.map_err(|e| format!("the database: {e}"))?;
+            // A customer is told soon that the database is away, and does not wait the half minute that sqlx gives.
+            let options = PgPoolOptions::new().acquire_timeout(Duration::from_secs(5));
+            let pool = options.connect(address).await.map_err(|e| format!("the database: {e}"))?;
             // Of several shops that start at once, one makes the tables.
             let mut tx = pool.begin().await?;
             sqlx::query("SELECT pg_advisory_xact_lock(8080)").execute(&mut *tx).await?;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tulbur::core::{AccountName, CallbackUrl, Language, Money, NextAction, OrderRef, PageKind};
 use tulbur::payments::{
-    AttentionItem, CardId, ChargeCard, CustomerRef, EventKind, History, OpenCardSetup, Order, PaymentId,
-    PaymentRecord, Payments, Status,
+    AttentionItem, CardId, ChargeCard, CustomerRef, Error, EventKind, History, OpenCardSetup, Order,
+    PaymentId, PaymentRecord, Payments, Status,
 };
 use tulbur::web::format_amount;
 
@@ -73,8 +73,26 @@ pub(crate) struct Failure(u16, String);
 
 impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(400, error.into().to_string())
+        let error = error.into();
+        if is_of_the_database(&*error) {
+            // Not the customer's mistake. Which database, and what it says, stands in the log.
+            tracing::warn!(%error, "the shop's database is not available");
+            return Self(503, "The shop's database is not available. Please try again in a moment.".into());
+        }
+        Self(400, error.to_string())
     }
+}
+
+fn is_of_the_database(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(
+            sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::Io(_)
+                | sqlx::Error::Database(_)
+        )
+    ) || matches!(error.downcast_ref(), Some(Error::Store(_)))
 }
 
 impl fmt::Display for Failure {
@@ -412,12 +430,18 @@ impl Shop {
 
     /// What waits for a person, for programs.
     pub(crate) async fn attention_json(&self) -> Told {
-        let items: Vec<_> = self.payments.attention().await?.iter().map(|item| {
-            json!({
-                "kind": item.kind, "order": item.order, "payment": item.payment.as_ref().map(PaymentId::as_str),
-                "detail": item.detail,
+        let items: Vec<_> = self
+            .payments
+            .attention()
+            .await?
+            .iter()
+            .map(|item| {
+                json!({
+                    "key": item.key, "kind": item.kind, "order": item.order,
+                    "payment": item.payment.as_ref().map(PaymentId::as_str), "detail": item.detail,
+                })
             })
-        }).collect();
+            .collect();
         Ok(Answer::new(200, "application/json", json!(items).to_string()))
     }
 
