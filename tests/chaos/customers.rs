@@ -154,10 +154,11 @@ impl<'a> Customer<'a> {
         let form = [("payment", payment), ("action", action), ("key", key.as_str())];
         let path = format!("orders/{}/counter", self.order);
         for _ in 0..40 {
-            if self.street.caller(&mut self.chance).post(&path, &form).await.is_some() {
-                return;
+            match self.street.caller(&mut self.chance).post(&path, &form).await {
+                // The shop is dead, or its database is.
+                None | Some((503, _)) => self.pauses(250).await,
+                Some(_) => return,
             }
-            self.pauses(250).await;
         }
     }
 }

@@ -442,8 +442,15 @@ impl Caller {
 
     /// `GET` of JSON. None if the shop died over it or did not answer with any.
     pub async fn json(&self, path: &str) -> Option<Value> {
+        self.get(path).await.filter(|(status, _)| *status == 200).map(|(_, value)| value)
+    }
+
+    /// `GET`: the status, and the JSON, or null if it is none. None if the shop died over it.
+    pub async fn get(&self, path: &str) -> Option<(u16, Value)> {
         let answer = self.http.get(format!("{}{path}", self.home)).send().await.ok()?;
-        if answer.status().is_success() { answer.json().await.ok() } else { None }
+        let status = answer.status().as_u16();
+        let body = answer.text().await.ok()?;
+        Some((status, serde_json::from_str(&body).unwrap_or_default()))
     }
 }
 

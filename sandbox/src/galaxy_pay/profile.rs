@@ -5,7 +5,7 @@ use super::act::actions;
 use super::cards::TEST_CARDS;
 use super::fields::amount_text;
 use super::pay::{page_path, vietqr};
-use super::state::{GatewayState, Kind, Payment};
+use super::state::{GatewayState, Kind, Payment, Refund};
 use super::switches;
 use crate::fault::FaultKind;
 use crate::plugin::{PaymentRecord, PaymentState, Profile};
@@ -74,6 +74,12 @@ pub(super) fn records(state: &GatewayState) -> Vec<PaymentRecord> {
     payments.into_iter().map(record).collect()
 }
 
+/// Each refund's `orderID`, and how much it gave back.
+fn refund_orders(payment: &Payment) -> serde_json::Map<String, serde_json::Value> {
+    let named = |refund: &Refund| (refund.order_id.clone(), amount_text(refund.hundredths).into());
+    payment.refunds.iter().map(named).collect()
+}
+
 fn record(payment: &Payment) -> PaymentRecord {
     let order = &payment.order;
     let mut record = PaymentRecord::new(
@@ -97,6 +103,7 @@ fn record(payment: &Payment) -> PaymentRecord {
     .detail("captured", amount_text(payment.captured))
     .detail("refunded", amount_text(payment.refunded()))
     .detail("refunds", payment.refunds.len())
+    .detail("refundOrders", refund_orders(payment))
     .detail("voidedAt", payment.voided_at.map(|at| at.to_string()));
     let id = if payment.kind == Kind::PaymentLink { "orderNo" } else { "transactionID" };
     record = record.detail(id, payment.id.as_str());
