@@ -267,19 +267,21 @@ impl Payments {
 
     /// Waits for an answer that another call on the same payment is waiting for.
     async fn wait_for_answer(&self, record: PaymentRecord) -> Result<PaymentRecord> {
-        let id = record.id.clone();
+        let id = record.id;
         let mut changes = self.0.changed.subscribe();
-        let mut record = self.0.load(&id).await?;
-        while matches!(record.operation, OperationState::Reserved | OperationState::Submitted)
-            && self.0.is_in_flight(id.as_str())
-        {
+        loop {
+            // Looked at before the record is read: once it is over, what came of it is in the database.
+            let under_way = self.0.is_in_flight(id.as_str());
+            let record = self.0.load(&id).await?;
+            let answered = !matches!(record.operation, OperationState::Reserved | OperationState::Submitted);
+            if answered || !under_way {
+                return Ok(record);
+            }
             tokio::select! {
                 _ = changes.recv() => {}
                 () = self.0.sleep(Duration::from_secs(1)) => {}
             }
-            record = self.0.load(&id).await?;
         }
-        Ok(record)
     }
 }
 

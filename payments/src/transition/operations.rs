@@ -93,7 +93,10 @@ impl Step<'_> {
                 OperationKind::Refund => self.refund_is_in(proven.refunded, amount, others),
             };
             if happened {
-                self.operate(OperationState::Succeeded, |_| {});
+                // The payer was first: then there was nothing to cancel any more.
+                let too_late = kind == OperationKind::Cancel && proven.status.is_success();
+                let state = if too_late { OperationState::Refused } else { OperationState::Succeeded };
+                self.operate(state, |_| {});
                 self.strike(AttentionKind::UnresolvedOperation);
                 match kind {
                     OperationKind::Refund => self.give_back(Source::Query, amount),
