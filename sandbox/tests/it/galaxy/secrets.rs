@@ -43,7 +43,9 @@ async fn card_data_tokens_and_the_key_are_in_no_log_and_no_file() {
     assert!(seen.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| word != "917"), "917 is shown");
     assert!(!format!("{:?}", gateway.requests()).contains("TRAN THI SECRET"));
     let kept = std::fs::read_to_string(&file).unwrap();
-    for text in ["5506920809243667", "5506 9208", "4111 1111", "41111111", ":917,", ":917}", "\"917\"", "07/31"] {
+    for text in
+        ["5506920809243667", "5506 9208", "4111 1111", "41111111", ":917,", ":917}", "\"917\"", "07/31"]
+    {
         assert!(!kept.contains(text), "{text} is in the file");
     }
 }
