@@ -157,7 +157,11 @@ impl Sandbox {
             control: text(&ready["control"]),
             bank: text(&ready["providers"][PROVIDER]["base_url"]),
             process,
-            http: reqwest::Client::new(),
+            // The sandbox closes what was idle for thirty seconds; nothing is sent on a connection that may be closing.
+            http: reqwest::Client::builder()
+                .pool_idle_timeout(Duration::from_secs(10))
+                .build()
+                .expect("a client can be built"),
         }
     }
 
