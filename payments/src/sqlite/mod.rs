@@ -32,7 +32,7 @@ pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
 use dialect::store_error;
 use known::Sought;
 
-/// Pages that a connection keeps, in KiB below zero: what is written again soon is not read again before.
+/// Pages that the writing connection keeps, in KiB below zero: what is written again soon is not read again before.
 const CACHE: &str = "-32768";
 /// Pages of the log after which it is copied into the file: 32 MiB, so that a page which many commits change is copied
 /// once. A log that a dead process left is read by whoever opens the file next.
@@ -81,7 +81,6 @@ impl SqliteStore {
         let options = options
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .pragma("cache_size", CACHE)
             .pragma("wal_autocheckpoint", CHECKPOINT)
             // What undoes one statement need not survive the process: the log is what is durable.
             .pragma("temp_store", "memory")
@@ -89,7 +88,7 @@ impl SqliteStore {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(settings.wait)
-            .connect_with(options.clone())
+            .connect_with(options.clone().pragma("cache_size", CACHE))
             .await
             .map_err(store_error)?;
         migrate(&writer).await?;
