@@ -11,11 +11,14 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// Notes the spans of this crate: each name, and its fields with what they held.
-#[derive(Clone, Default)]
-struct Noted(Arc<Mutex<BTreeMap<&'static str, BTreeSet<(&'static str, String)>>>>);
+/// A span's fields, and what they held.
+type Held = BTreeSet<(&'static str, String)>;
 
-struct Fields<'a>(&'a mut BTreeSet<(&'static str, String)>);
+/// Notes the spans of this crate by their names.
+#[derive(Clone, Default)]
+struct Noted(Arc<Mutex<BTreeMap<&'static str, Held>>>);
+
+struct Fields<'a>(&'a mut Held);
 
 impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
