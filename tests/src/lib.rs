@@ -102,9 +102,9 @@ impl Process {
         Self { child, out: BufReader::new(out).lines() }
     }
 
-    /// The first line that begins so, within twenty seconds.
+    /// The first line that begins so, within a minute: in a long run the sandbox has much to write between two answers.
     pub async fn line(&mut self, beginning: &str) -> String {
-        let found = tokio::time::timeout(Duration::from_secs(20), async {
+        let found = tokio::time::timeout(Duration::from_mins(1), async {
             while let Some(line) = self.out.next_line().await.expect("its output is text") {
                 if line.starts_with(beginning) {
                     return Some(line);
@@ -115,7 +115,7 @@ impl Process {
         match found.await {
             Ok(Some(line)) => line,
             Ok(None) => panic!("it ended without a line `{beginning}…`; see its log"),
-            Err(late) => panic!("no line `{beginning}…` within twenty seconds ({late}); see its log"),
+            Err(late) => panic!("no line `{beginning}…` within a minute ({late}); see its log"),
         }
     }
 
