@@ -1,6 +1,8 @@
 //! The store that keeps nothing: for tests and trials.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+mod state;
+
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,41 +21,14 @@ use crate::store::{
     Store, StoreStats, Verdict, Wake,
 };
 
+use state::{Kept, State};
+
 /// Keeps payments in memory, **and loses all of them when the process ends**.
 ///
 /// It does everything else that a store does, and passes the same suite. It is for tests and for a first try; a payment
 /// that was made with it and paid after a restart is known to nobody. Clones share what is kept.
 #[derive(Clone, Default)]
 pub struct MemoryStore(Arc<Mutex<State>>);
-
-#[derive(Default)]
-struct State {
-    orders: BTreeMap<String, OrderRecord>,
-    payments: BTreeMap<PaymentId, PaymentRecord>,
-    /// When each payment that was taken was due, and until when nobody else takes it for that.
-    leases: BTreeMap<PaymentId, (Timestamp, Timestamp)>,
-    operations: BTreeMap<String, OperationRecord>,
-    keys: BTreeMap<String, KeyRecord>,
-    cards: BTreeMap<CardId, CardRecord>,
-    events: Vec<Kept>,
-    history: Vec<HistoryEntry>,
-    /// Each item, and when it was struck off.
-    attention: BTreeMap<String, (AttentionItem, Option<Timestamp>)>,
-    /// Each delivery, and how often it came.
-    inbox: Vec<(InboxEntry, u32)>,
-    listening: Vec<mpsc::Sender<Wake>>,
-}
-
-/// An event in the order of its commit.
-struct Kept {
-    event: Event,
-    state: DeliveryState,
-    due_at: Timestamp,
-    attempts: u32,
-    done: BTreeSet<String>,
-    /// Whether later events of its order need not wait for it.
-    late: bool,
-}
 
 impl MemoryStore {
     /// An empty store. It warns in the log that it keeps nothing.
@@ -70,148 +45,6 @@ impl MemoryStore {
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MemoryStore")
-    }
-}
-
-/// Whether each key stands once, in what is new.
-fn all_different<T: std::hash::Hash + Eq>(keys: impl Iterator<Item = T>) -> bool {
-    let mut seen = HashSet::new();
-    keys.into_iter().all(|key| seen.insert(key))
-}
-
-impl State {
-    /// Until when a payment is taken that is due at this time.
-    fn lease(&self, payment: &PaymentId, ask_at: Timestamp) -> Option<Timestamp> {
-        self.leases.get(payment).filter(|(at, _)| *at == ask_at).map(|(_, until)| *until)
-    }
-
-    /// Whether all of it can be written as it was decided.
-    fn accepts(&self, changes: &Changes) -> bool {
-        let orders =
-            changes.orders.iter().all(|new| {
-                self.orders.get(new.order.as_str()).map_or(0, |stored| stored.version) == new.version
-            }) && all_different(changes.orders.iter().map(|order| order.order.as_str()));
-        let operations = changes.operations.iter().all(|new| {
-            self.operations.get(new.operation_ref.as_str()).map_or(0, |stored| stored.version) == new.version
-        }) && all_different(changes.operations.iter().map(|one| one.operation_ref.as_str()));
-        let keys = changes.keys.iter().all(|new| !self.keys.contains_key(new.key.as_str()))
-            && all_different(changes.keys.iter().map(|key| key.key.as_str()));
-        let cards = changes.cards.iter().all(|new| !self.cards.contains_key(&new.card.id))
-            && all_different(changes.cards.iter().map(|card| &card.card.id));
-        orders
-            && self.accepts_payments(&changes.payments)
-            && operations
-            && keys
-            && cards
-            && self.accepts_events(changes)
-    }
-
-    fn accepts_payments(&self, payments: &[PaymentRecord]) -> bool {
-        let unique = |new: &PaymentRecord| {
-            self.payments.values().filter(|stored| stored.id != new.id).all(|stored| {
-                stored.secret_hash != new.secret_hash
-                    && (&stored.account, &stored.reference.merchant_ref)
-                        != (&new.account, &new.reference.merchant_ref)
-            })
-        };
-        payments.iter().all(|new| {
-            self.payments.get(&new.id).map_or(0, |stored| stored.version) == new.version && unique(new)
-        }) && all_different(payments.iter().map(|new| &new.id))
-            && all_different(payments.iter().map(|new| &new.secret_hash))
-            && all_different(payments.iter().map(|new| (&new.account, &new.reference.merchant_ref)))
-    }
-
-    fn accepts_events(&self, changes: &Changes) -> bool {
-        let listed = changes.attention.iter().filter(|(item, _)| !self.attention.contains_key(&item.key));
-        let events: Vec<&Event> = changes.events.iter().chain(listed.map(|(_, event)| event)).collect();
-        let is_paid = |event: &Event| event.kind.name() == "paid";
-        events.iter().all(|new| {
-            self.events.iter().all(|kept| {
-                kept.event.id != new.id
-                    && !(is_paid(new)
-                        && is_paid(&kept.event)
-                        && new.order.is_some()
-                        && kept.event.order == new.order)
-            })
-        }) && all_different(events.iter().map(|event| &event.id))
-            && all_different(
-                events.iter().filter(|event| is_paid(event)).filter_map(|event| event.order.as_ref()),
-            )
-    }
-
-    fn write(&mut self, changes: Changes) {
-        for mut order in changes.orders {
-            order.version += 1;
-            self.orders.insert(order.order.as_str().to_owned(), order);
-        }
-        for mut payment in changes.payments {
-            payment.version += 1;
-            self.payments.insert(payment.id.clone(), payment);
-        }
-        for mut operation in changes.operations {
-            operation.version += 1;
-            self.operations.insert(operation.operation_ref.as_str().to_owned(), operation);
-        }
-        for key in changes.keys {
-            self.keys.insert(key.key.as_str().to_owned(), key);
-        }
-        for card in changes.cards {
-            self.cards.insert(card.card.id.clone(), card);
-        }
-        let keep = |event: Event| Kept {
-            due_at: event.at,
-            event,
-            state: DeliveryState::Pending,
-            attempts: 0,
-            done: BTreeSet::new(),
-            late: false,
-        };
-        self.events.extend(changes.events.into_iter().map(keep));
-        self.history.extend(changes.history);
-        for (item, event) in changes.attention {
-            if !self.attention.contains_key(&item.key) {
-                self.attention.insert(item.key.clone(), (item, None));
-                self.events.push(keep(event));
-            }
-        }
-        for (key, at) in changes.struck {
-            if let Some((_, struck @ None)) = self.attention.get_mut(&key) {
-                *struck = Some(at);
-            }
-        }
-        for entry in changes.inbox {
-            self.keep(entry);
-        }
-    }
-
-    fn keep(&mut self, entry: InboxEntry) {
-        let same = |kept: &InboxEntry| {
-            (&kept.account, &kept.repeat_key, &kept.meaning)
-                == (&entry.account, &entry.repeat_key, &entry.meaning)
-        };
-        match self.inbox.iter_mut().find(|(kept, _)| same(kept)) {
-            Some((_, times)) => *times += 1,
-            None => self.inbox.push((entry, 1)),
-        }
-    }
-
-    fn order(&self, record: &OrderRecord) -> Order {
-        let mut payments: Vec<PaymentRecord> = self
-            .payments
-            .values()
-            .filter(|payment| payment.order() == Some(&record.order))
-            .cloned()
-            .collect();
-        payments.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-        Order { record: record.clone(), payments }
-    }
-
-    fn event(&mut self, id: &EventId) -> Option<&mut Kept> {
-        self.events.iter_mut().find(|kept| kept.event.id == *id)
-    }
-
-    fn pending(&self) -> impl Iterator<Item = &Kept> {
-        self.events.iter().filter(|kept| kept.state == DeliveryState::Pending)
     }
 }
 

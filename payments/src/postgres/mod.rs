@@ -6,6 +6,9 @@ mod batch;
 mod claims;
 mod dialect;
 #[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
+#[path = "../sql/due.rs"]
+mod due;
+#[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
 #[path = "../sql/known.rs"]
 mod known;
 #[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]

@@ -4,6 +4,8 @@
 mod batch;
 mod claims;
 mod dialect;
+#[path = "../sql/due.rs"]
+mod due;
 #[path = "../sql/known.rs"]
 mod known;
 #[path = "../sql/rows.rs"]
