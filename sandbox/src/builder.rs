@@ -168,6 +168,7 @@ impl SandboxBuilder {
             rooms.insert(id, Arc::clone(&room));
             listeners.push((listener, room));
         }
+        vault.begin()?;
         for (id, address) in self.push_addresses {
             control::room(&rooms, &id)?.set_push_address(Some(address))?;
         }

@@ -18,6 +18,7 @@ use crate::fault::{self, Fault, FaultKind};
 use crate::log::RequestLog;
 use crate::plugin::{ActionRequest, PaymentRecord, Plugin, PluginState, Profile, RequestHead, Tamper};
 use crate::push::{Attempt, Notification, Push, PushState, Ticket};
+use crate::records::Records;
 use crate::vault::{Vault, lock};
 
 /// What people and tests have set for a provider.
@@ -34,7 +35,7 @@ pub(crate) struct Settings {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct RoomState<S> {
     settings: Settings,
-    pushes: Vec<Push>,
+    pushes: Records<u64, Push>,
     plugin: S,
 }
 
@@ -105,11 +106,14 @@ impl<S: PluginState> Desk<S> {
         let tried = async {
             loop {
                 progress.borrow_and_update();
-                let waiting = lock(&self.room.state).pushes.iter().any(|push| {
-                    ticket.ids.contains(&push.id)
-                        && push.state == PushState::Waiting
-                        && push.attempts.is_empty()
-                });
+                let waiting = {
+                    let state = lock(&self.room.state);
+                    ticket
+                        .ids
+                        .iter()
+                        .filter_map(|id| state.pushes.get(id))
+                        .any(|push| push.state == PushState::Waiting && push.attempts.is_empty())
+                };
                 if !waiting || progress.changed().await.is_err() {
                     return;
                 }
@@ -212,7 +216,7 @@ impl<S: PluginState> Transaction<'_, S> {
         self.state.settings.next_push += 1;
         push.id = self.state.settings.next_push;
         let id = push.id;
-        self.state.pushes.push(push);
+        self.state.pushes.insert(id, push);
         id
     }
 }
@@ -336,9 +340,12 @@ impl<S: PluginState> AnyRoom for Room<S> {
     fn payments(&self) -> Vec<PaymentRecord> {
         let state = lock(&self.state);
         let mut payments = self.plugin.payments(&state.plugin);
+        let mut pushes = BTreeMap::<&str, Vec<u64>>::new();
+        for push in state.pushes.values() {
+            pushes.entry(&push.reference).or_default().push(push.id);
+        }
         for payment in &mut payments {
-            let about = state.pushes.iter().filter(|push| push.reference == payment.reference);
-            payment.pushes = about.map(|push| push.id).collect();
+            payment.pushes = pushes.get(payment.reference.as_str()).cloned().unwrap_or_default();
             for address in payment.pages.values_mut().filter(|address| address.starts_with('/')) {
                 *address = format!("{}{address}", self.base_url);
             }
@@ -439,11 +446,11 @@ impl<S: PluginState> AnyRoom for Room<S> {
     }
 
     fn pushes(&self) -> Vec<Push> {
-        lock(&self.state).pushes.clone()
+        lock(&self.state).pushes.values().cloned().collect()
     }
 
     fn resend(&self, id: u64) -> Result<u64, SandboxError> {
-        let old = self.pushes().into_iter().find(|push| push.id == id);
+        let old = lock(&self.state).pushes.get(&id).cloned();
         let Some(old) = old else {
             return Err(SandboxError::not_found(format!("there is no notification {id}")));
         };
@@ -470,8 +477,10 @@ impl<S: PluginState> AnyRoom for Room<S> {
     fn due_pushes(&self, flying: &BTreeSet<u64>) -> (Vec<Push>, Option<Timestamp>) {
         let now = Timestamp::now();
         let state = lock(&self.state);
-        let waiting =
-            state.pushes.iter().filter(|push| push.state == PushState::Waiting && !flying.contains(&push.id));
+        let waiting = state
+            .pushes
+            .values()
+            .filter(|push| push.state == PushState::Waiting && !flying.contains(&push.id));
         let (due, later): (Vec<&Push>, Vec<&Push>) = waiting.partition(|push| push.due_at <= now);
         (due.into_iter().cloned().collect(), later.iter().map(|push| push.due_at).min())
     }
@@ -479,7 +488,7 @@ impl<S: PluginState> AnyRoom for Room<S> {
     fn push_attempted(&self, id: u64, attempt: Attempt) {
         let written = self.update(|tx| {
             let now = tx.now;
-            let Some(push) = tx.state.pushes.iter_mut().find(|push| push.id == id) else { return };
+            let Some(push) = tx.state.pushes.get_mut(&id) else { return };
             let taken = attempt.status.is_some_and(|status| (200..300).contains(&status));
             let pause = push.notification.retry_after.get(push.attempts.len()).copied();
             push.attempts.push(attempt);

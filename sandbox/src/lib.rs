@@ -54,6 +54,7 @@ mod log;
 pub mod plugin;
 mod provider;
 mod push;
+mod records;
 mod serve;
 mod switch;
 mod vault;

@@ -18,6 +18,7 @@ use crate::error::SandboxError;
 use crate::fault::FaultKind;
 pub use crate::log::{Note, Verdict};
 pub use crate::push::{Notification, Ticket};
+pub use crate::records::Records;
 pub use crate::switch::{Switch, SwitchValues};
 
 /// One provider's side of the wire.
@@ -25,7 +26,8 @@ pub use crate::switch::{Switch, SwitchValues};
 /// All methods are quick and none is async: what waits (a person, a merchant's server) waits in the host.
 pub trait Plugin: Send + Sync + 'static {
     /// What this provider remembers. It is written to the state file whenever it changes, so it must be able to
-    /// come back from JSON; what must not be stored (card numbers) must not be in it.
+    /// come back from JSON; what must not be stored (card numbers) must not be in it. What grows with the number of
+    /// payments belongs in [`Records`], of which only what changed is written.
     type State: PluginState;
 
     /// Who this is and what can be set. Asked once, before the start.

@@ -326,7 +326,7 @@ impl Gateway {
     /// Refuses a `requestID` that a call which changed something has used.
     fn check_request_id(&self, request_id: &str) -> Result<(), Refusal> {
         let watched = matches!(self.desk.switch("duplicate-key").as_str(), "both" | "request-id");
-        if watched && self.desk.read(|state| state.request_ids.contains(request_id)) {
+        if watched && self.desk.read(|state| state.request_ids.contains_key(request_id)) {
             return Err(Refusal::new("409", "Duplicate transaction: this requestID has been used")
                 .because(format!("requestID {request_id:?} has been used (switch duplicate-key)")));
         }

@@ -118,7 +118,7 @@ pub(super) fn refund(gateway: &Gateway, message: &Message) -> Result<Outcome, Re
         });
         let left = amount_text(payment.captured - payment.refunded());
         let text = format!("refunded {}; {left} is left", amount_text(order.hundredths));
-        tx.state_mut().refund_orders.insert(order.order_id.to_owned());
+        tx.state_mut().refund_orders.insert(order.order_id.to_owned(), ());
         used(tx, message);
         Ok(Answer::done(text).into())
     })?
@@ -205,7 +205,7 @@ fn live_in<'a>(tx: &'a mut Books<'_>, id: &str) -> Result<&'a mut Payment, Refus
 }
 
 pub(super) fn used(tx: &mut Books<'_>, message: &Message) {
-    tx.state_mut().request_ids.insert(message.request_id.clone());
+    tx.state_mut().request_ids.insert(message.request_id.clone(), ());
 }
 
 #[cfg(test)]

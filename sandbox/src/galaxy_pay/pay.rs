@@ -188,7 +188,7 @@ impl Gateway {
         let watched = matches!(self.desk.switch("duplicate-key").as_str(), "both" | "order-id");
         self.desk.update(|tx| {
             // Looked at again inside the change: two requests may have come at the same moment.
-            let used = tx.state().request_ids.contains(&order.request_id)
+            let used = tx.state().request_ids.contains_key(&order.request_id)
                 && matches!(tx.switch("duplicate-key").as_str(), "both" | "request-id");
             if used || watched && is_used(tx, &order_id) {
                 return Err(duplicate(&order_id));
@@ -236,7 +236,7 @@ pub(super) fn page_path(payment: &Payment) -> String {
 }
 
 pub(super) fn is_used(tx: &Books<'_>, order_id: &str) -> bool {
-    tx.state().orders.contains_key(order_id) || tx.state().refund_orders.contains(order_id)
+    tx.state().orders.contains_key(order_id) || tx.state().refund_orders.contains_key(order_id)
 }
 
 pub(super) fn duplicate(order_id: &str) -> Refusal {

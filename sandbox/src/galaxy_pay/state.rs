@@ -1,12 +1,12 @@
 //! What the gateway remembers, and every change that it makes to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::cards::{CardOutcome, Challenge, TestCard};
 use super::order::{ApiOperation, Order};
-use crate::plugin::{PaymentState, Ticket, Timestamp, Transaction};
+use crate::plugin::{PaymentState, Records, Ticket, Timestamp, Transaction};
 
 /// The four digits with which tokens and payment-link numbers begin.
 pub(super) const MERCHANT_NUMBER: &str = "3235";
@@ -18,18 +18,18 @@ const OTP_TRIES: u8 = 3;
 #[serde(default)]
 pub struct GatewayState {
     /// By `transactionID`; a payment link by its `orderNo`.
-    pub(super) payments: BTreeMap<String, Payment>,
+    pub(super) payments: Records<String, Payment>,
     /// From the merchant's `orderID` to the payment that was touched last.
-    pub(super) orders: BTreeMap<String, String>,
+    pub(super) orders: Records<String, String>,
     /// Every `requestID` of a call that changed something.
-    pub(super) request_ids: BTreeSet<String>,
+    pub(super) request_ids: Records<String, ()>,
     /// Every `orderID` that a refund has used.
-    pub(super) refund_orders: BTreeSet<String>,
+    pub(super) refund_orders: Records<String, ()>,
     /// From the account in a VietQR to the payment.
-    pub(super) accounts: BTreeMap<String, String>,
+    pub(super) accounts: Records<String, String>,
     /// From the code in a short address to the payment link.
-    pub(super) links: BTreeMap<String, String>,
-    pub(super) tokens: BTreeMap<String, SavedCard>,
+    pub(super) links: Records<String, String>,
+    pub(super) tokens: Records<String, SavedCard>,
     next: u64,
     next_token: u64,
 }
@@ -200,7 +200,7 @@ pub(super) fn open(tx: &mut Books<'_>, kind: Kind, order: Order) -> Payment {
         state.links.insert(code.clone(), id.clone());
     }
     state.orders.insert(payment.order.order_id.clone(), id.clone());
-    state.request_ids.insert(payment.order.request_id.clone());
+    state.request_ids.insert(payment.order.request_id.clone(), ());
     state.payments.insert(id, payment.clone());
     payment
 }

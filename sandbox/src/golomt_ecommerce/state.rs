@@ -9,19 +9,19 @@ use uuid::Uuid;
 
 use super::cards::{CardOutcome, TestCard, code_text};
 use crate::error::SandboxError;
-use crate::plugin::{PaymentState, Ticket, Timestamp, Transaction};
+use crate::plugin::{PaymentState, Records, Ticket, Timestamp, Transaction};
 
 /// The bank's memory. It is opaque to everybody else; see [`PaymentRecord`](crate::PaymentRecord) for the view.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct BankState {
     /// By `transactionId`, which a merchant can use once.
-    pub(super) payments: BTreeMap<String, BankPayment>,
+    pub(super) payments: Records<String, BankPayment>,
     /// From the UUID in a page's address to the `transactionId`.
-    pub(super) invoices: BTreeMap<String, String>,
+    pub(super) invoices: Records<String, String>,
     /// From a SocialPay deep link's key to the `transactionId`.
-    pub(super) deeplinks: BTreeMap<String, String>,
+    pub(super) deeplinks: Records<String, String>,
     /// From a card token to the test card that it stands for.
-    pub(super) tokens: BTreeMap<String, String>,
+    pub(super) tokens: Records<String, String>,
     next: u64,
 }
 
@@ -286,11 +286,11 @@ pub(super) fn run_clock(tx: &mut Books<'_>) {
         // Nobody waits for a notification about a page that ran out.
         let _ = end(tx, &transaction_id, PaymentState::Expired);
     }
-    for payment in tx.state_mut().payments.values_mut() {
-        if payment.refund_due.is_some_and(|due| due <= now) {
-            payment.refund_due = None;
-            payment.refunded_at = Some(now);
-        }
+    for payment in
+        tx.state_mut().payments.select_mut(|payment| payment.refund_due.is_some_and(|due| due <= now))
+    {
+        payment.refund_due = None;
+        payment.refunded_at = Some(now);
     }
 }
 
@@ -444,7 +444,7 @@ mod tests {
             let desk = bank_with("A");
             let act = |action: &str| desk.update(|tx| act(tx, "A", action, &BTreeMap::new())).unwrap();
             act(action).unwrap();
-            let payment = desk.read(|state| state.payments["A"].clone());
+            let payment = desk.read(|state| state.payments.get("A").unwrap().clone());
             for next in ["pay", "decline", "send", "cancel", "expire"] {
                 let allowed = actions(&payment).contains(&next);
                 if !allowed {

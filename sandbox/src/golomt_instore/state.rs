@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 use super::code;
 use crate::error::SandboxError;
 use crate::golomt_ecommerce::request::amount_in_form;
-use crate::plugin::{PaymentState, Timestamp, Transaction};
+use crate::plugin::{PaymentState, Records, Timestamp, Transaction};
 
 /// The bank's memory. It is opaque to everybody else; see [`PaymentRecord`](crate::PaymentRecord) for the view.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct InstoreState {
     /// By the reference that the control page uses.
-    pub(super) invoices: BTreeMap<String, Invoice>,
+    pub(super) invoices: Records<String, Invoice>,
     /// From terminal and invoice number to that reference; see [`key`].
-    references: BTreeMap<String, String>,
+    references: Records<String, String>,
     /// By terminal and settlement id; see [`key`].
-    pub(super) settlements: BTreeMap<String, Settlement>,
+    pub(super) settlements: Records<String, Settlement>,
     next: u64,
 }
 
@@ -282,12 +282,13 @@ pub(super) fn settle(tx: &mut Books<'_>, terminal: &str, id: &str) -> Settlement
         return before.clone();
     }
     let mut settlement = Settlement { amount: 0, count: 0 };
-    for invoice in state.invoices.values_mut() {
-        if invoice.terminal == terminal && invoice.settled_by.is_none() && invoice.kept() > 0 {
-            invoice.settled_by = Some(id.to_owned());
-            settlement.amount = settlement.amount.saturating_add(invoice.kept());
-            settlement.count += 1;
-        }
+    let unsettled = |invoice: &Invoice| {
+        invoice.terminal == terminal && invoice.settled_by.is_none() && invoice.kept() > 0
+    };
+    for invoice in state.invoices.select_mut(unsettled) {
+        invoice.settled_by = Some(id.to_owned());
+        settlement.amount = settlement.amount.saturating_add(invoice.kept());
+        settlement.count += 1;
     }
     state.settlements.insert(key(terminal, id), settlement.clone());
     settlement

@@ -1,17 +1,15 @@
 //! What SocialPay remembers: tokens and messages.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use super::customers::Customer;
 use super::page;
-use crate::plugin::{Timestamp, Transaction};
+use crate::plugin::{Records, Timestamp, Transaction};
 
 /// SocialPay's memory. It is opaque to everybody else; see [`PaymentRecord`](crate::PaymentRecord) for the view.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct MiniAppState {
-    tokens: BTreeMap<String, Token>,
+    tokens: Records<String, Token>,
     pub(super) messages: Vec<Message>,
 }
 

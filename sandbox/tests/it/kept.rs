@@ -110,9 +110,14 @@ async fn files_that_are_no_state_files_stop_the_start() {
     let file = folder.path().join("sandbox.json");
     for (text, words) in [
         ("", "cannot be understood"),
+        (
+            "{\"tulbur_sandbox\":2,\"providers\":{}}\n{\"changes\":[\"golomt-ecommerce\",{\"plugin\":7}]}\n",
+            "golomt-ecommerce",
+        ),
+        ("{\"tulbur_sandbox\":2,\"providers\":{}}\n{\"other\":1}\n", "a change in it"),
         ("nonsense", "cannot be understood"),
         ("{\"tulbur_sandbox\":99,\"providers\":{}}", "format 99"),
-        ("{\"tulbur_sandbox\":1,\"providers\":{\"golomt-ecommerce\":{\"plugin\":7}}}", "golomt-ecommerce"),
+        ("{\"tulbur_sandbox\":2,\"providers\":{\"golomt-ecommerce\":{\"plugin\":7}}}", "golomt-ecommerce"),
     ] {
         std::fs::write(&file, text).unwrap();
         let why = Sandbox::builder().state_file(&file).start().await.unwrap_err().to_string();
