@@ -63,11 +63,10 @@ async fn a_merchant_that_hangs_keeps_no_payer() {
     let (_sandbox, merchant, bank) = start().await;
     let till = Till::open().await;
     bank.set_push_address(Some(&till.address)).unwrap();
-    till.answer_with(StatusCode::OK, Duration::from_secs(8));
+    till.answer_with(StatusCode::OK, Duration::from_mins(1));
     let invoice = merchant.invoice("A-1").await;
-    let started = Instant::now();
     assert_eq!(merchant.pay_page(&invoice, SUCCESS).await.status, 303);
-    assert!(started.elapsed() < Duration::from_secs(6));
+    assert_eq!(bank.pushes()[0].state, PushState::Waiting, "the payer came back before the try had ended");
 }
 
 #[tokio::test]
@@ -112,9 +111,10 @@ async fn a_refusing_or_missing_merchant_is_recorded_and_retried_only_by_switch()
     assert_eq!(bank.pushes()[1].attempts.len(), 2);
 
     bank.set_switch("push-retries", "0").unwrap();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}/", closed.local_addr().unwrap());
-    drop(closed);
+    // Nobody listens at a port that is bound and no more; one that was let go could be given to the next who asks.
+    let bound = tokio::net::TcpSocket::new_v4().unwrap();
+    bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = format!("http://{}/", bound.local_addr().unwrap());
     bank.set_push_address(Some(&address)).unwrap();
     let invoice = merchant.invoice("A-3").await;
     assert_eq!(merchant.pay_page(&invoice, SUCCESS).await.status, 303);
@@ -147,14 +147,16 @@ async fn late_and_after_the_redirect() {
     let till = Till::open().await;
     bank.set_push_address(Some(&till.address)).unwrap();
     for (id, kind) in [("A-1", FaultKind::PushDelayed), ("A-2", FaultKind::PushAfterAnswer)] {
-        bank.add_fault(Fault::new(kind).millis(400)).unwrap();
+        // Longer than the payer's way back takes on any machine.
+        let late = Duration::from_secs(3);
+        bank.add_fault(Fault::new(kind).millis(3000)).unwrap();
         let before = till.count();
         let invoice = merchant.invoice(id).await;
         let started = Instant::now();
         merchant.pay_page(&invoice, SUCCESS).await;
         assert_eq!(till.count(), before, "{id}");
         till.wait_for(before + 1).await;
-        assert!(started.elapsed() >= Duration::from_millis(380));
+        assert!(started.elapsed() >= late - Duration::from_millis(20));
     }
 }
 

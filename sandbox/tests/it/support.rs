@@ -260,11 +260,9 @@ impl Till {
 }
 
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..500 {
-        if holds() {
-            return;
-        }
+    let ends = tokio::time::Instant::now() + Duration::from_mins(1);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < ends, "never happened: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("never happened: {what}");
 }
