@@ -39,7 +39,7 @@ impl World {
 }
 
 fn app(bank: &tulbur_sandbox::Provider, cert_id: &str) -> MiniApp {
-    let transport = ReqwestTransport::builder().timeout(Duration::from_millis(1500)).build().unwrap();
+    let transport = ReqwestTransport::builder().timeout(Duration::from_secs(30)).build().unwrap();
     let mut config = MiniAppConfig::new(cert_id.into(), bank.credentials()["public_key"].as_str());
     config.base_url = format!("{}/api", bank.base_url().trim_end_matches("/api")).parse().unwrap();
     MiniApp::new(config, tulbur_reqwest::env_with(transport)).unwrap()

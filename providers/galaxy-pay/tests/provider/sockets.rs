@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tulbur_core::{AccountName, BuildEnv, ErrorKind, ManualClock, Outcome, RandomIds};
 use tulbur_galaxy_pay::GalaxyPay;
 use tulbur_reqwest::ReqwestTransport;
@@ -20,6 +20,9 @@ enum Deed {
     HangUp,
     Stall,
 }
+
+/// Longer than any machine needs for an answer that does come.
+const LONG: Duration = Duration::from_secs(30);
 
 async fn request(socket: &mut TcpStream) -> Vec<u8> {
     let (mut received, mut buffer) = (Vec::new(), [0_u8; 4096]);
@@ -63,7 +66,11 @@ async fn serve(listener: TcpListener, deed: Deed) -> Vec<u8> {
             socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"requestID\"").await.unwrap();
         }
         Deed::HangUp => {}
-        Deed::Stall => tokio::time::sleep(Duration::from_millis(1200)).await,
+        Deed::Stall => {
+            // Until the client has gone away.
+            let gone = tokio::time::timeout(LONG, socket.read(&mut [0])).await.unwrap();
+            assert!(!matches!(gone, Ok(1..)), "there is a second request");
+        }
     }
     socket.flush().await.unwrap();
     body
@@ -74,7 +81,8 @@ async fn run(operation: Operation, deed: Deed) -> (Result<(), tulbur_core::Error
     let mut config = all();
     config.base_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     config.response_signature = tulbur_galaxy_pay::ResponseSignature::Strict;
-    let transport = ReqwestTransport::builder().timeout(Duration::from_millis(700)).build().unwrap();
+    let patience = if matches!(deed, Deed::Stall) { Duration::from_secs(2) } else { LONG };
+    let transport = ReqwestTransport::builder().timeout(patience).build().unwrap();
     let env = BuildEnv::new(Arc::new(transport), Arc::new(ManualClock::new(NOW)), Arc::new(RandomIds));
     let gateway = GalaxyPay::new(AccountName::parse("saigon-shop").unwrap(), config, env).unwrap();
     let served = tokio::spawn(serve(listener, deed));
@@ -116,12 +124,13 @@ async fn what_may_have_been_carried_out_is_unknown() {
 
 #[tokio::test]
 async fn what_never_left_has_no_effect() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // The port stays bound to the end: one that was let go could be given to the next who asks for one.
+    let bound = TcpSocket::new_v4().unwrap();
+    bound.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let address = bound.local_addr().unwrap();
     let mut config = all();
     config.base_url = format!("http://{address}").parse().unwrap();
-    let transport = ReqwestTransport::builder().timeout(Duration::from_secs(2)).build().unwrap();
+    let transport = ReqwestTransport::builder().timeout(LONG).build().unwrap();
     let env = BuildEnv::new(Arc::new(transport), Arc::new(ManualClock::new(NOW)), Arc::new(RandomIds));
     let gateway = GalaxyPay::new(AccountName::parse("saigon-shop").unwrap(), config, env).unwrap();
     for operation in Operation::ALL {

@@ -35,7 +35,7 @@ impl World {
             .respond_with(ResponseTemplate::new(200).set_body_string(r#"{"ipnStatus":"200"}"#))
             .mount(&merchant)
             .await;
-        let transport = ReqwestTransport::builder().timeout(Duration::from_millis(2500)).build().unwrap();
+        let transport = ReqwestTransport::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let env = tulbur_reqwest::env_with(transport);
         let gateway = sandbox.provider("galaxy-pay").unwrap();
         let credentials = gateway.credentials();
@@ -96,7 +96,7 @@ impl World {
     /// What the gateway notified, once there are this many.
     pub(crate) async fn notified(&self, count: usize) -> Vec<IpnEvent> {
         let mut bodies = Vec::new();
-        for _ in 0..200 {
+        for _ in 0..2000 {
             bodies = self.merchant.received_requests().await.unwrap();
             if bodies.len() >= count {
                 break;
