@@ -155,7 +155,7 @@ impl World {
 
     /// How the payment stands once what happens in the background has happened.
     pub async fn status(&self, record: &PaymentRecord, expected: Status) -> Status {
-        self.status_within(record, expected, 2).await
+        self.status_within(record, expected, 30).await
     }
 
     /// The same after so many seconds at most.

@@ -19,7 +19,7 @@ pub const FALLBACK: &str = "the application's fallback";
 async fn line(reader: &mut BufReader<TcpStream>) -> String {
     let mut line = String::new();
     let reading = reader.read_line(&mut line);
-    tokio::time::timeout(Duration::from_secs(10), reading).await.expect("a line in time").unwrap();
+    tokio::time::timeout(Duration::from_secs(30), reading).await.expect("a line in time").unwrap();
     line
 }
 
@@ -68,7 +68,7 @@ pub async fn a_server_that_stops_waits_for_nobody_who_only_looks(
     let record = world.open().await;
     let mut reader = listen(address, &world.secret(&record)).await;
     line_with(&mut reader, "pending").await;
-    tokio::time::timeout(Duration::from_secs(5), stop).await.expect("it stops");
+    tokio::time::timeout(Duration::from_secs(30), stop).await.expect("it stops");
 }
 
 pub async fn what_is_not_ours_stays_the_applications(address: SocketAddr) {
@@ -128,5 +128,5 @@ pub async fn a_body_without_end_is_cut_off_at(address: SocketAddr, path: &str) {
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     let sending = async { while stream.write_all(chunk.as_bytes()).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_secs(10), sending).await.expect("it is cut off");
+    tokio::time::timeout(Duration::from_secs(30), sending).await.expect("it is cut off");
 }

@@ -220,9 +220,9 @@ pub async fn exchange(
     let _ = stream.write_all(body).await;
     let mut received = Vec::new();
     let reading = stream.read_to_end(&mut received);
-    tokio::time::timeout(Duration::from_secs(10), reading)
+    tokio::time::timeout(Duration::from_secs(30), reading)
         .await
-        .expect("an answer within ten seconds")
+        .expect("an answer in time")
         .unwrap();
     parse(&received)
 }
