@@ -2,13 +2,14 @@
 
 mod support;
 
-use support::{TILL, WEB, World, run};
+use support::{TILL, WEB, World, run, today};
 use tulbur::payments::{PostgresStore, Status, Store};
 use tulbur_payments::store_suite::postgres_for_tests;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_work_on_postgresql() {
     let Some(server) = postgres_for_tests() else { return };
+    let day = today(0).await;
     let database = server.database().await.unwrap();
     let url = database.url();
     let world = World::open().await;
@@ -38,7 +39,6 @@ async fn the_commands_work_on_postgresql() {
     assert_eq!(world.payments.payment(&open.id).await.unwrap().status, Status::Paid);
 
     std::fs::write(world.path("list.csv"), format!("ref,amount\n{reference},1\n")).unwrap();
-    let day = tulbur::core::Clock::now(&tulbur::reqwest::TokioClock).format_at(0, "%Y-%m-%d");
     let compared = world.run(&["reconcile", "--account", WEB, "--day", &day, "--file", "list.csv"]);
     assert_eq!(compared.code, 1, "{compared:?}");
     compared.says(&["amount", "1.00 MNT", "1500.00 MNT"]);

@@ -45,6 +45,19 @@ pub struct World<S = SqliteStore> {
     pub clock: ManualClock,
 }
 
+/// The day that it is at this many hours east of UTC. In a day's last two minutes it waits for the next one: a payment
+/// and a question about its day must not have a midnight between them.
+pub async fn today(hours_east: i8) -> String {
+    let day = |at: tulbur::core::Timestamp| at.format_at(hours_east, "%Y-%m-%d");
+    loop {
+        let now = TokioClock.now();
+        if day(now) == day(now.after(Duration::from_mins(2))) {
+            return day(now);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 /// What a command did.
 #[derive(Debug)]
 pub struct Done {
