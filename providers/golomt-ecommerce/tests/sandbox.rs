@@ -40,7 +40,7 @@ impl World {
             .respond_with(ResponseTemplate::new(200).set_body_string("OK"))
             .mount(&merchant)
             .await;
-        let transport = ReqwestTransport::builder().timeout(Duration::from_millis(1500)).build().unwrap();
+        let transport = ReqwestTransport::builder().timeout(Duration::from_secs(5)).build().unwrap();
         let env = tulbur_reqwest::env_with(transport);
         let bank = sandbox.provider("golomt-ecommerce").unwrap();
         bank.set_push_address(Some(&format!("{}/push", merchant.uri()))).unwrap();
@@ -78,7 +78,7 @@ impl World {
 
     /// What the bank pushed, once there are this many.
     async fn pushed(&self, count: usize) -> Vec<Vec<u8>> {
-        for _ in 0..200 {
+        for _ in 0..2000 {
             let received = self.merchant.received_requests().await.unwrap();
             if received.len() >= count {
                 return received.into_iter().map(|request| request.body).collect();
@@ -283,7 +283,7 @@ const ANSWER_FAULTS: [FaultKind; 9] = [
 
 fn fault(kind: FaultKind, path: &str) -> Fault {
     let fault = Fault::new(kind).on_path(path);
-    if kind == FaultKind::Slow { fault.millis(3000) } else { fault }
+    if kind == FaultKind::Slow { fault.millis(15_000) } else { fault }
 }
 
 /// The heart of it: a charge whose answer is lost in any way is unknown, was sent once, and is found by asking.
