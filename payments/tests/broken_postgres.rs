@@ -82,13 +82,13 @@ async fn notify(payments: &Payments, body: &str) -> Reply {
 
 /// Waits for something that must come.
 async fn soon<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if let Some(found) = look().await {
             return found;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("{what} did not come within ten seconds");
+    panic!("{what} did not come within a minute");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,12 +116,9 @@ async fn gone_and_back() {
                 (shop.payments.clone(), Shop::body(&payment.reference.merchant_ref, "000", "1500.00"));
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_millis(number as u64 * 10)).await;
-                let mut refused = 0;
                 while notify(&shop, &body).await.status != 200 {
-                    refused += 1;
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
-                refused
             })
         })
         .collect();
@@ -133,14 +130,13 @@ async fn gone_and_back() {
     assert!(!error.to_string().contains("postgres://"), "{error}");
     let creates = shop.bank.lock().unwrap().creates;
     assert_eq!(creates, 40, "nothing is sent before it is written");
+    assert_eq!(shop.notify(&payments[39]).await.status, 503, "what cannot be kept is not answered well");
     tokio::time::sleep(Duration::from_millis(600)).await;
     server.start_again().unwrap();
 
-    let mut refused = 0;
     for delivery in delivering {
-        refused += delivery.await.unwrap();
+        delivery.await.unwrap();
     }
-    assert!(refused > 0, "the server was away and every notification was answered well");
     // What was answered well is there, once, and told; nobody restarts anything.
     for number in 0..40 {
         assert_eq!(shop.kinds(&format!("order-{number}")).await, ["paid"], "order {number}");
@@ -163,6 +159,8 @@ async fn gone_and_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_on_one_process_sees_what_another_stored() {
+    use sqlx::{Connection, PgConnection};
+
     let Some(postgres) = postgres_for_tests() else { return };
     let database = postgres.database().await.unwrap();
     let one = Process::start(&database, None).await;
@@ -170,21 +168,29 @@ async fn a_page_on_one_process_sees_what_another_stored() {
     let worker = one.payments.clone();
     // Its clock stands still: it hears of the other, or it sees nothing.
     let background = tokio::spawn(async move { worker.run(std::future::pending()).await });
+    // What is announced while it does not listen is lost to it.
+    let listens = async || {
+        let mut look = PgConnection::connect_with(&database.options()).await.ok()?;
+        let sessions = "SELECT count(*) FROM pg_stat_activity \
+                        WHERE datname = current_database() AND state = 'idle' AND query LIKE 'LISTEN %'";
+        let count: i64 = sqlx::query_scalar(sessions).fetch_one(&mut look).await.ok()?;
+        (count > 0).then_some(())
+    };
     let restart = database.server().is_some();
     for round in 0..if restart { 2 } else { 1 } {
+        soon("the listening", listens).await;
         let order = format!("order-{round}");
         let payment = one.open(&order).await.unwrap();
         let mut watch = one.payments.watch(&payment.id);
         assert_eq!(watch.changed().await.unwrap().status, Status::Pending);
         let watching = tokio::spawn(async move { watch.changed().await });
         one.pay(&payment);
-        // Until it is heard of: the first wake-ups may be before it listens.
         let seen = async {
             let reply = two.notify(&payment).await;
             assert_eq!(reply.status, 200);
             watching.await.unwrap().unwrap().status
         };
-        let seen = tokio::time::timeout(Duration::from_secs(10), seen).await.expect("it is heard of");
+        let seen = tokio::time::timeout(Duration::from_mins(1), seen).await.expect("it is heard of");
         assert_eq!(seen, Status::Paid);
         assert_eq!(one.kinds(&order).await, ["paid"]);
         if let Some(server) = database.server().filter(|_| round == 0) {
@@ -192,7 +198,6 @@ async fn a_page_on_one_process_sees_what_another_stored() {
             server.start_again().unwrap();
             // It listens again by itself.
             soon("the connection", async || one.payments.orders(1).await.ok()).await;
-            tokio::time::sleep(Duration::from_secs(3)).await;
             soon("the connection", async || two.payments.orders(1).await.ok()).await;
         }
     }

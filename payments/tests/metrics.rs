@@ -160,15 +160,27 @@ async fn a_day_is_counted() {
 /// What arrives while the database is busy is written with one wait for the disk.
 #[tokio::test]
 async fn what_arrives_at_once_is_committed_together() {
-    let shop = Shop::open().await;
+    use sqlx::{Connection, SqliteConnection};
+
+    let mut shop = Shop::open().await;
     let mut bodies = Vec::new();
     for number in 0..64 {
         let payment = shop.payments.open(shop.request(&number.to_string(), 1500)).await.unwrap();
         bodies.push(Shop::body(&payment.reference.merchant_ref, "000", "1500.00"));
     }
+    // Another writer keeps the database busy until all of them have arrived.
+    shop.restart_with(|options| options.busy_timeout(Duration::from_mins(1))).await;
+    let mut busy =
+        SqliteConnection::connect_with(&support::options(&shop.folder.path().join("shop.db"))).await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut busy).await.unwrap();
     let recorded = Recorded::default();
     let _guard = metrics::set_default_local_recorder(&recorded);
-    let replies = futures_util::future::join_all(bodies.iter().map(|body| shop.notify(body))).await;
+    let arrived = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        sqlx::raw_sql("ROLLBACK").execute(&mut busy).await.unwrap();
+    };
+    let arriving = futures_util::future::join_all(bodies.iter().map(|body| shop.notify(body)));
+    let (replies, ()) = tokio::join!(arriving, arrived);
     assert!(replies.iter().all(|reply| reply.status == 200));
     let sizes = recorded.get("tulbur_commit_batch_size", &[]).unwrap().all();
     let (commits, most) = (sizes.iter().sum::<f64>(), sizes.iter().copied().fold(0.0, f64::max));

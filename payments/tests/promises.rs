@@ -385,7 +385,7 @@ async fn a_caller_who_goes_away_stops_nothing() {
     caller.abort();
     assert!(caller.await.unwrap_err().is_cancelled());
     shop.bank.lock().unwrap().write = Write::Answer;
-    for _ in 0..200 {
+    for _ in 0..4000 {
         tokio::time::sleep(Duration::from_millis(5)).await;
         let order = shop.payments.order(&shop.order("1")).await.unwrap().unwrap();
         if order.payments[0].operation == OperationState::Succeeded {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
@@ -242,7 +242,8 @@ async fn events_are_in_order_while_others_commit(stores: Stores) -> Found {
         let store = if number % 2 == 0 { stores.one.clone() } else { stores.two.clone() };
         let seen = seen.clone();
         tasks.push(tokio::spawn(async move {
-            for _ in 0..4000 {
+            let begun = Instant::now();
+            while begun.elapsed() < Duration::from_mins(2) {
                 let claimed = store.take_events(at(0), at(600), 2).await.map_err(failed)?;
                 for one in &claimed {
                     let stream = one.event.order.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -264,10 +265,16 @@ async fn events_are_in_order_while_others_commit(stores: Stores) -> Found {
                     seen.lock().expect("no taker panics").out.remove(&stream);
                     store.settle_event(&one.event.id, Settle::Done).await.map_err(failed)?;
                 }
-                let mut seen = seen.lock().expect("no taker panics");
-                seen.delivered += claimed.len();
-                if seen.delivered == ORDERS * EACH as usize {
+                let delivered = {
+                    let mut seen = seen.lock().expect("no taker panics");
+                    seen.delivered += claimed.len();
+                    seen.delivered
+                };
+                if delivered == ORDERS * EACH as usize {
                     return Ok(());
+                }
+                if claimed.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             }
             Err("the events do not come to an end".into())
@@ -293,7 +300,7 @@ async fn commits_wake_other_processes(stores: Stores) -> Found {
 }
 
 async fn hears(wakes: &mut tokio::sync::mpsc::Receiver<Wake>, wanted: impl Fn(&Wake) -> bool) -> Found {
-    let found = tokio::time::timeout(Duration::from_secs(5), async {
+    let found = tokio::time::timeout(Duration::from_secs(15), async {
         while let Some(wake) = wakes.recv().await {
             if wanted(&wake) {
                 return true;
@@ -301,6 +308,6 @@ async fn hears(wakes: &mut tokio::sync::mpsc::Receiver<Wake>, wanted: impl Fn(&W
         }
         false
     });
-    ensure!(found.await == Ok(true), "a commit of the other process was not told of within five seconds");
+    ensure!(found.await == Ok(true), "a commit of the other process was not told of within fifteen seconds");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A throw-away PostgreSQL server for tests: started from what is installed, stopped with the test.
 
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -244,9 +244,17 @@ fn user_of(name: &str) -> Result<(u32, u32), String> {
     Ok((id(&["-u", name])?, id(&["-g", name])?))
 }
 
+/// A port that was free a moment ago. It is below those that a system gives to whoever asks for any, so nobody is given
+/// it until it is used, nor while its server is down to be started again.
 fn free_port() -> Result<u16, String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
-    Ok(listener.local_addr().map_err(|e| e.to_string())?.port())
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Programs that run side by side begin far from one another.
+    let begin = std::process::id().wrapping_mul(61);
+    (0..5000)
+        .map(|_| begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % 5000)
+        .filter_map(|number| u16::try_from(26_000 + number).ok())
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .ok_or_else(|| "loopback has no free port".to_owned())
 }
 
 /// Where tests find PostgreSQL: a server whose address is in `TULBUR_TEST_POSTGRES`, or one that was started for them.

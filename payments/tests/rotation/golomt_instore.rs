@@ -66,7 +66,7 @@ async fn note(payments: &Payments) -> String {
 }
 
 async fn is_paid(payments: &Payments, payment: &PaymentRecord) -> bool {
-    for _ in 0..500 {
+    for _ in 0..10_000 {
         if payments.payment(&payment.id).await.unwrap().status == Status::Paid {
             return true;
         }

@@ -596,10 +596,24 @@ impl Shop {
         events.iter().map(|event| event.kind.name()).collect()
     }
 
-    /// Waits until questions that run beside us are answered.
+    /// Waits until questions that run beside us are answered: until nothing has moved for a while in which the store
+    /// answers, so that a slow machine only makes it longer.
     pub async fn settle(&self) {
-        for _ in 0..15 {
+        let moved = || {
+            let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+            let bank = self.bank.lock().unwrap();
+            (tasks, bank.queries, bank.creates, bank.operations, self.payments.accounts_state()[0].asking)
+        };
+        let (mut last, mut quiet) = (moved(), 0);
+        for _ in 0..2000 {
             tokio::time::sleep(Duration::from_millis(2)).await;
+            drop(self.payments.orders(1).await);
+            let now = moved();
+            quiet = if now == last { quiet + 1 } else { 0 };
+            last = now;
+            if quiet == 8 {
+                return;
+            }
         }
     }
 }
