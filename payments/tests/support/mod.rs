@@ -607,7 +607,8 @@ impl Shop {
         let (mut last, mut quiet) = (moved(), 0);
         for _ in 0..2000 {
             tokio::time::sleep(Duration::from_millis(2)).await;
-            drop(self.payments.orders(1).await);
+            // Nothing has this key, but whoever strikes it out waits for those who are writing.
+            drop(self.payments.resolve("no item").await);
             let now = moved();
             quiet = if now == last { quiet + 1 } else { 0 };
             last = now;
