@@ -1,10 +1,10 @@
 //! Servers that do one thing wrong each, on real sockets.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 /// What such a server does once it has read a whole request.
@@ -64,9 +64,20 @@ impl Broken {
     }
 }
 
-/// An address at which nobody listens.
-pub(crate) async fn nobody() -> std::io::Result<SocketAddr> {
-    TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()
+/// A port at which nobody listens. It is bound while this lives: a port that was let go could be given to the next who
+/// asks for one.
+#[derive(Debug)]
+pub(crate) struct Nobody {
+    pub(crate) address: SocketAddr,
+    _bound: TcpSocket,
+}
+
+impl Nobody {
+    pub(crate) fn here() -> std::io::Result<Self> {
+        let bound = TcpSocket::new_v4()?;
+        bound.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self { address: bound.local_addr()?, _bound: bound })
+    }
 }
 
 async fn serve(mut stream: TcpStream, behaviour: Behaviour) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tulbur_core::{Effect, Error, ErrorKind, Outcome, Provider, QueryBy};
 
-use crate::broken::{Behaviour, Broken, nobody};
+use crate::broken::{Behaviour, Broken, Nobody};
 use crate::counterpart::{OtherSideFault, Skill};
 use crate::ops::{Learnt, Op, error_of};
 use crate::suite::List;
@@ -165,7 +165,8 @@ fn check_outcome(op: Op, what: &str, error: &Error, wanted: Outcome) -> Checked 
 async fn nobody_there(world: Arc<World>, op: Op) -> Checked {
     let learnt = op.learn(&world).await?;
     let ready = op.prepare(&world).await?;
-    world.wire.plan(learnt.operation, Trouble::Divert(nobody().await?), usize::MAX);
+    let nobody = Nobody::here()?;
+    world.wire.plan(learnt.operation, Trouble::Divert(nobody.address), usize::MAX);
     let error = error_of("nobody listens", ready.run(&world).await)?;
     check_outcome(op, "that finds nobody", &error, Outcome::NoEffect)?;
     ensure!(error.kind() == ErrorKind::Unavailable, "the kind is {:?}: {error}", error.kind());
