@@ -6,7 +6,7 @@ use tulbur_payments::store_suite::postgres_for_tests;
 use tulbur_tests::{Sandbox, Shop, eventually};
 
 /// The shop waits five seconds for its database, and this machine may be busy.
-const SOON: Duration = Duration::from_secs(12);
+const SOON: Duration = Duration::from_secs(18);
 
 #[expect(clippy::print_stderr, reason = "a test that was skipped must say so")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

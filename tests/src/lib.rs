@@ -7,6 +7,7 @@ pub mod leaks;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -71,10 +72,17 @@ impl Chance {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago. It is below those that a system gives to whoever asks for any, so nobody is given
+/// it until it is used, nor while its server is down to be started again.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound listener has an address").port()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Programs that run side by side begin far from one another.
+    let begin = std::process::id().wrapping_mul(61);
+    (0..6000)
+        .map(|_| begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % 6000)
+        .map(|number| 20_000 + u16::try_from(number).expect("it is less than 6000"))
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("loopback has a free port")
 }
 
 /// A process that is killed when this is dropped.
