@@ -11,7 +11,7 @@ impl Step<'_> {
     pub(super) fn hinted(&mut self, source: Source, what: &str) {
         self.touched = true;
         if self.situation.flow.query_by == QueryBy::Nothing {
-            if source == Source::Notification {
+            if source == Source::Notification && !self.payment.status.is_success() {
                 self.attention(
                     AttentionKind::Unproven,
                     &format!(
@@ -26,8 +26,9 @@ impl Step<'_> {
     }
 
     pub(super) fn declared(&mut self, paid: bool, by: &str) {
-        self.strike(AttentionKind::UnresolvedOperation);
-        self.strike(AttentionKind::Unproven);
+        // Whatever was listed about it is settled by that, also what a provider could still tell.
+        self.strike(self.key_of_payment(AttentionKind::UnresolvedOperation));
+        self.strike(self.key_of_payment(AttentionKind::Unproven));
         if !paid {
             self.payment.operation = OperationState::Refused;
             if self.payment.status.is_open() {

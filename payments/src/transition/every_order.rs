@@ -2,7 +2,7 @@
 //!
 //! States that differ in nothing that a decision looks at are visited once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tulbur_core::{
@@ -12,7 +12,7 @@ use tulbur_core::{
 };
 
 use super::{Fact, OperationAnswer, Situation, transition};
-use crate::event::{EventKind, Source};
+use crate::event::{AttentionKind, EventKind, Source};
 use crate::operation::{OperationKind, OperationRecord};
 use crate::proven::Proven;
 use crate::record::{OrderRecord, PaymentId, PaymentRecord, Purpose, Status};
@@ -109,6 +109,12 @@ struct World {
     events: Vec<EventKind>,
     /// Payments that something proved to be paid.
     proven: HashSet<usize>,
+    /// Payments whose request, and the operation's, has been answered: that happens once, however late.
+    answered: BTreeSet<usize>,
+    operation_answered: bool,
+    /// Items for a person that are open, and all that ever were: one that was struck off does not come back.
+    listed: BTreeSet<String>,
+    ever_listed: BTreeSet<String>,
 }
 
 struct Rules {
@@ -223,6 +229,10 @@ fn world(payments: usize, operation: Option<OperationKind>) -> World {
             Vec::new()
         },
         proven: if refund { HashSet::from([0]) } else { HashSet::new() },
+        answered: BTreeSet::new(),
+        operation_answered: false,
+        listed: BTreeSet::new(),
+        ever_listed: BTreeSet::new(),
     }
 }
 
@@ -242,7 +252,8 @@ fn says(source: Source, status: Status, amount: Money, reference: &PaymentRef) -
 
 fn fact_of(world: &World, which: usize, next: Move) -> Option<Fact> {
     let payment = &world.payments[which];
-    let waits = matches!(payment.operation, OperationState::Submitted | OperationState::Reserved);
+    // Also of a request that another process has taken for lost meanwhile.
+    let waits = !world.answered.contains(&which) && payment.operation != OperationState::Reserved;
     let why = || String::from("why");
     let proven = |proven| Fact::Proven(Box::new(proven), None);
     Some(match next {
@@ -273,7 +284,7 @@ fn fact_of(world: &World, which: usize, next: Move) -> Option<Fact> {
         Move::PersonSaysNot => Fact::Declared { paid: false, by: why() },
         Move::Operation(told) => {
             let operation = world.operation.as_ref().filter(|_| which == 0)?;
-            let open = matches!(operation.state, OperationState::Submitted | OperationState::Reserved);
+            let open = !world.operation_answered;
             let stands = |status| says(Source::Answer, status, amount(), &payment.reference);
             let done = match operation.kind {
                 OperationKind::Capture | OperationKind::Refund => Status::Paid,
@@ -282,6 +293,7 @@ fn fact_of(world: &World, which: usize, next: Move) -> Option<Fact> {
             let answer = Fact::OperationAnswered;
             let stands = |status| OperationAnswer::Payment(Box::new(stands(status)));
             match told {
+                Told::Answered | Told::Pending if !open => return None,
                 Told::Answered | Told::Pending if operation.kind == OperationKind::Refund => {
                     answer(OperationAnswer::Refund(Refund::new(amount(), RefundStatus::Succeeded)))
                 }
@@ -323,6 +335,14 @@ fn commit(world: &mut World, changes: Changes) {
     for operation in changes.operations {
         world.operation = Some(operation);
     }
+    for (item, _) in changes.attention {
+        if world.ever_listed.insert(item.key.clone()) {
+            world.listed.insert(item.key);
+        }
+    }
+    for (key, _) in changes.struck {
+        world.listed.remove(&key);
+    }
     world.events.extend(changes.events.into_iter().map(|event| event.kind));
 }
 
@@ -362,11 +382,18 @@ fn step(rules: &Rules, before: &World, which: usize, next: Move) -> Option<World
         fact,
     );
     commit(&mut after, changes);
+    match next {
+        Move::Opened | Move::Lost | Move::Refused => drop(after.answered.insert(which)),
+        Move::Operation(Told::Answered | Told::Pending | Told::Refused | Told::Lost) => {
+            after.operation_answered = true;
+        }
+        _ => {}
+    }
     Some(after)
 }
 
 /// What must hold after every step.
-fn holds(before: &World, after: &World, path: &[(usize, Move)]) {
+fn holds(rules: &Rules, before: &World, after: &World, path: &[(usize, Move)]) {
     let count = |world: &World, name| world.events.iter().filter(|kind| kind.name() == name).count();
     let paid: Vec<usize> =
         (0..after.payments.len()).filter(|n| after.payments[*n].status == Status::Paid).collect();
@@ -379,7 +406,25 @@ fn holds(before: &World, after: &World, path: &[(usize, Move)]) {
     for (was, is) in before.payments.iter().zip(&after.payments) {
         assert!(was.status != Status::Paid || is.status == Status::Paid, "{path:?}: paid went back");
     }
+    for payment in &after.payments {
+        let listed = |kind| after.listed.contains(&format!("{kind}/{}", payment.id));
+        let unresolved = listed(AttentionKind::UnresolvedOperation);
+        let unknown = payment.operation == OperationState::Unknown;
+        if payment.status.is_success() {
+            assert!(!unresolved && !listed(AttentionKind::Unproven), "{path:?}: known, and still listed");
+        }
+        if rules.flow.query_by != QueryBy::Nothing {
+            assert!(!unresolved || unknown, "{path:?}: listed, and the provider has told what became of it");
+        }
+        let is_stuck = unknown && payment.status.is_open() && payment.ask_at.is_none();
+        assert!(!is_stuck || unresolved, "{path:?}: never asked about again, and nobody is told");
+    }
     if let Some(operation) = &after.operation {
+        let key = format!("{}/{}", AttentionKind::UnresolvedOperation, operation.operation_ref);
+        assert!(
+            !after.listed.contains(&key) || operation.is_unresolved(),
+            "{path:?}: listed, and it is known what became of it"
+        );
         assert!(count(after, "refunded") <= 1, "{path:?}: one refund was told twice");
         let given = after.payments[0].refunded.map_or(0, Money::minor);
         assert!(given <= amount().minor(), "{path:?}: more was given back than was taken");
@@ -399,14 +444,22 @@ fn key(world: &World) -> String {
     }
     let mut events: Vec<&str> = world.events.iter().map(EventKind::name).collect();
     events.sort_unstable();
-    format!("{text}{events:?}{}", world.proven.len())
+    format!(
+        "{text}{events:?}{}{:?}{}{:?}{:?}",
+        world.proven.len(),
+        world.answered,
+        world.operation_answered,
+        world.listed,
+        world.ever_listed
+    )
 }
 
 fn explore(rules: &Rules, start: World, moves: &[Move]) -> usize {
     let mut visited = 0;
     let mut layer = vec![(start, Vec::new())];
+    // What was reached by a shorter way has been gone on from, for longer.
+    let mut seen = HashSet::new();
     for _ in 0..LENGTH {
-        let mut seen = HashSet::new();
         let mut next_layer = Vec::new();
         for (world, path) in &layer {
             for which in 0..world.payments.len() {
@@ -414,9 +467,9 @@ fn explore(rules: &Rules, start: World, moves: &[Move]) -> usize {
                     let Some(after) = step(rules, world, which, *next) else { continue };
                     let mut path: Vec<(usize, Move)> = path.clone();
                     path.push((which, *next));
-                    holds(world, &after, &path);
+                    holds(rules, world, &after, &path);
                     visited += 1;
-                    if seen.insert(key(&after)) {
+                    if path.len() < LENGTH && seen.insert(key(&after)) {
                         next_layer.push((after, path));
                     }
                 }

@@ -208,13 +208,38 @@ impl<'a> Step<'a> {
             Some(operation) if kind == AttentionKind::UnresolvedOperation => {
                 format!("{kind}/{}", operation.operation_ref)
             }
-            _ => format!("{kind}/{}", self.payment.id),
+            _ => self.key_of_payment(kind),
         }
     }
 
+    fn key_of_payment(&self, kind: AttentionKind) -> String {
+        format!("{kind}/{}", self.payment.id)
+    }
+
     /// Strikes an item off the list, because what is committed settles it.
-    fn strike(&mut self, kind: AttentionKind) {
-        self.changes.struck.push((self.key_of(kind), self.now()));
+    fn strike(&mut self, key: String) {
+        self.changes.struck.push((key, self.now()));
+    }
+
+    /// Strikes off what was listed because nobody knew, whichever fact it was that told.
+    fn strike_what_is_known(&mut self) {
+        let (before, after) = (self.situation.payment, &self.payment);
+        let answered =
+            before.operation == OperationState::Unknown && after.operation != OperationState::Unknown;
+        // Of what cannot be asked about, only an end that somebody else knew of says anything.
+        let told = self.situation.flow.query_by == QueryBy::Nothing
+            && after.ended_by == Some(EndedBy::Provider)
+            && (before.status, before.ended_by) != (after.status, after.ended_by);
+        if answered || told {
+            self.strike(self.key_of_payment(AttentionKind::UnresolvedOperation));
+            self.strike(self.key_of_payment(AttentionKind::Unproven));
+        }
+        let unresolved = |operation: Option<&OperationRecord>| {
+            operation.is_some_and(|operation| operation.state == OperationState::Unknown)
+        };
+        if unresolved(self.situation.operation) && !unresolved(self.operation.as_ref()) {
+            self.strike(self.key_of(AttentionKind::UnresolvedOperation));
+        }
     }
 
     /// Restarts the questions, because something changed.
@@ -299,12 +324,6 @@ impl<'a> Step<'a> {
             self.payment.confirmed = true;
         }
         self.keep_card(card);
-        if self.payment.operation == OperationState::Unknown
-            || self.situation.flow.query_by == QueryBy::Nothing
-        {
-            self.strike(AttentionKind::UnresolvedOperation);
-            self.strike(AttentionKind::Unproven);
-        }
         self.payment.operation = OperationState::Succeeded;
         let before = self.payment.status;
         if before.is_success() {
@@ -457,6 +476,7 @@ impl<'a> Step<'a> {
     }
 
     fn finish(mut self) -> Changes {
+        self.strike_what_is_known();
         if self.touched {
             self.changes.payments.push(self.payment);
         }

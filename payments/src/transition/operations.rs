@@ -97,7 +97,6 @@ impl Step<'_> {
                 let too_late = kind == OperationKind::Cancel && proven.status.is_success();
                 let state = if too_late { OperationState::Refused } else { OperationState::Succeeded };
                 self.operate(state, |_| {});
-                self.strike(AttentionKind::UnresolvedOperation);
                 match kind {
                     OperationKind::Refund => self.give_back(Source::Query, amount),
                     OperationKind::Capture => {
@@ -133,7 +132,6 @@ impl Step<'_> {
         else {
             return;
         };
-        self.strike(AttentionKind::UnresolvedOperation);
         if !happened {
             let words = format!("{by} says that it did not happen");
             self.operate(OperationState::Refused, |operation| operation.text = Some(words.clone()));
@@ -165,7 +163,6 @@ impl Step<'_> {
         }
         let text = (refund.status == RefundStatus::Pending)
             .then(|| "the provider took it; the money is on its way".to_owned());
-        self.strike(AttentionKind::UnresolvedOperation);
         self.operate(OperationState::Succeeded, |operation| {
             operation.provider_ref = refund.provider_ref;
             operation.text = text;
@@ -195,7 +192,6 @@ impl Step<'_> {
             OperationKind::Refund => false,
         };
         if happened {
-            self.strike(AttentionKind::UnresolvedOperation);
             self.operate(OperationState::Succeeded, |operation| {
                 operation.code = code;
                 operation.text = text;
@@ -256,7 +252,7 @@ impl Step<'_> {
         self.payment.refunded = total.or(self.payment.refunded);
         self.payment.changed_at = self.now();
         if self.payment.refunded == self.payment.taken() {
-            self.strike(AttentionKind::PaidAgain);
+            self.strike(self.key_of(AttentionKind::PaidAgain));
         }
         self.event(EventKind::Refunded { operation, amount });
         self.write(source, &format!("{amount} given back"));
