@@ -141,7 +141,9 @@ async fn closed_pages_stop_asking_the_bank() {
             chunk(&mut stream).await.unwrap();
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), looked).await.expect("somebody looks, and the bank is asked");
+    tokio::time::timeout(Duration::from_secs(30), looked)
+        .await
+        .expect("somebody looks, and the bank is asked");
     drop(stream);
     // A question may still be on its way; then there are no more.
     for _ in 0..20 {

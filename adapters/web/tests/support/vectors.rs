@@ -220,10 +220,7 @@ pub async fn exchange(
     let _ = stream.write_all(body).await;
     let mut received = Vec::new();
     let reading = stream.read_to_end(&mut received);
-    tokio::time::timeout(Duration::from_secs(30), reading)
-        .await
-        .expect("an answer in time")
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(30), reading).await.expect("an answer in time").unwrap();
     parse(&received)
 }
 
