@@ -9,6 +9,8 @@ use tulbur_tests::Chance;
 
 use super::street::{PROVIDERS, Street};
 
+mod tests;
+
 /// How long the last questions may take.
 const PATIENCE: Duration = Duration::from_mins(4);
 
@@ -170,23 +172,30 @@ async fn look(street: &Street, chance: &mut Chance) -> Look {
     for item in attention.as_array().into_iter().flatten() {
         evidence.listed.extend(item["key"].as_str().map(str::to_owned));
     }
-    let mut seen = Look::default();
-    let mut known = HashSet::new();
+    let mut told = Vec::new();
+    let mut untold = Vec::new();
     let orders = (0..street.orders).map(Street::order_name).chain(["the-card".into()]);
     for order in orders {
         let path = format!("api/orders/{order}");
-        let found = street.callers[0].get(&path).await;
-        let told = match found {
-            Some((200, told)) => told,
+        match street.callers[0].get(&path).await {
+            Some((200, order)) => told.push(order),
             // A shop that died over the very first word of it knows nothing, and nothing was asked of anybody.
-            Some((404, _)) => continue,
-            other => {
-                seen.complaints.push(format!("{order}: the shop cannot tell of it: {other:?}"));
-                continue;
-            }
-        };
-        if let Err(complaint) = one_order(&evidence, &told, &mut seen, &mut known) {
-            seen.complaints.push(format!("{order}: {complaint}"));
+            Some((404, _)) => {}
+            other => untold.push(format!("{order}: the shop cannot tell of it: {other:?}")),
+        }
+    }
+    let mut look = compare(&evidence, &told);
+    look.complaints.extend(untold);
+    look
+}
+
+/// What the orders say of themselves, beside the evidence.
+fn compare(evidence: &Evidence, orders: &[Value]) -> Look {
+    let mut seen = Look::default();
+    let mut known = HashSet::new();
+    for order in orders {
+        if let Err(complaint) = one_order(evidence, order, &mut seen, &mut known) {
+            seen.complaints.push(format!("{}: {complaint}", text_of(order, "order")));
         }
     }
     for ((provider, reference), entry) in &evidence.books {
@@ -300,6 +309,11 @@ fn one_payments_operations(
         let may_stay = state == "unknown" && (listed || kind == "cancel");
         if !may_stay && !matches!(state.as_str(), "succeeded" | "refused") {
             return Err(format!("a {kind} is stuck and not listed: {operation} of {payment}"));
+        }
+        if listed && state != "unknown" {
+            return Err(format!(
+                "a {kind} is {state}, and still on the list as if nobody knew: {operation} of {payment}"
+            ));
         }
         verdict.operations_listed += usize::from(listed);
         match (kind.as_str(), state.as_str()) {
