@@ -1,16 +1,16 @@
 //! The promises of `tulbur_payments`, each tried against a bank whose every answer the test decides.
 
+#[path = "support/cards.rs"]
+mod cards;
 mod support;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use cards::{charge, saved_card};
 use support::{SECRET, Shop, TOKEN, Write, mnt};
 use tulbur_core::{Channel, Delivery, MerchantRef, OperationState, PaymentStatus, Way};
-use tulbur_payments::{
-    AttentionKind, ChargeCard, CustomerRef, EndedBy, Error, EventKind, NotifyTarget, OpenCardSetup, Status,
-    Timing,
-};
+use tulbur_payments::{AttentionKind, CustomerRef, EndedBy, Error, EventKind, NotifyTarget, Status, Timing};
 
 fn reference(record: &tulbur_payments::PaymentRecord) -> MerchantRef {
     record.reference.merchant_ref.clone()
@@ -301,75 +301,6 @@ async fn what_was_never_sent_or_refused_ends_at_once() {
     shop.work_for_days().await;
     assert_eq!(shop.bank.lock().unwrap().queries, 0, "there is nothing to ask about");
     assert_eq!(shop.payments.open(shop.request("1", 1500)).await.unwrap().status, Status::Pending);
-}
-
-async fn saved_card(shop: &Shop) -> (CustomerRef, tulbur_payments::CardId) {
-    let customer = CustomerRef::parse("customer").unwrap();
-    let setup = OpenCardSetup::new(customer.clone(), tulbur_core::AccountName::parse("bank").unwrap());
-    let setup = shop.payments.save_card(setup).await.unwrap();
-    assert_eq!(setup.order(), None, "saving a card is no payment");
-    shop.pay(&reference(&setup));
-    let saved = shop.payments.query(&setup.id).await.unwrap();
-    assert_eq!(saved.status, Status::Saved);
-    let cards = shop.payments.cards(&customer).await.unwrap();
-    assert_eq!(cards.len(), 1);
-    assert_eq!(cards[0].info.masked_number.as_deref(), Some("949625******0003"));
-    (customer, cards[0].id.clone())
-}
-
-fn charge(shop: &Shop, order: &str, customer: &CustomerRef, card: &tulbur_payments::CardId) -> ChargeCard {
-    ChargeCard::new(shop.order(order), customer.clone(), card.clone(), mnt(1500), "Two things")
-}
-
-#[tokio::test]
-async fn a_saved_card_is_charged_once_and_only_by_its_owner() {
-    let shop = Shop::open().await;
-    let (customer, card) = saved_card(&shop).await;
-    let stranger = CustomerRef::parse("stranger").unwrap();
-    assert!(matches!(
-        shop.payments.charge(charge(&shop, "1", &stranger, &card)).await,
-        Err(Error::NotFound(_))
-    ));
-    let paid = shop.payments.charge(charge(&shop, "1", &customer, &card)).await.unwrap();
-    assert_eq!(paid.status, Status::Paid);
-    assert!(shop.payments.charge(charge(&shop, "1", &customer, &card)).await.is_err());
-    assert_eq!(shop.bank.lock().unwrap().charges, 1);
-    assert_eq!(shop.kinds("1").await, ["paid"]);
-    shop.bank.lock().unwrap().charge_status = Some(PaymentStatus::Declined);
-    let declined = shop.payments.charge(charge(&shop, "2", &customer, &card)).await.unwrap();
-    assert_eq!(declined.status, Status::Declined, "a decline is an answer");
-}
-
-#[tokio::test]
-async fn a_charge_whose_answer_was_lost_is_asked_about_and_never_repeated() {
-    let mut shop = Shop::open().await;
-    let (customer, card) = saved_card(&shop).await;
-    shop.bank.lock().unwrap().write = Write::AnswerLost;
-    let pending = shop.payments.charge(charge(&shop, "1", &customer, &card)).await.unwrap();
-    assert_eq!((pending.status, pending.operation), (Status::Pending, OperationState::Unknown));
-    // The same again is the same payment; giving up is refused while nobody knows.
-    assert_eq!(shop.payments.charge(charge(&shop, "1", &customer, &card)).await.unwrap().id, pending.id);
-    assert!(matches!(shop.payments.cancel(&pending.id).await, Err(Error::Conflict { .. })));
-    assert!(matches!(shop.payments.open(shop.request("1", 1500)).await, Err(Error::Conflict { .. })));
-    shop.restart().await;
-    shop.work().await;
-    assert_eq!(shop.payments.payment(&pending.id).await.unwrap().status, Status::Paid);
-    assert_eq!(shop.bank.lock().unwrap().charges, 1);
-    assert_eq!(shop.kinds("1").await, ["paid"]);
-}
-
-#[tokio::test]
-async fn a_charge_that_the_bank_cannot_tell_of_goes_to_a_person() {
-    let shop = Shop::open().await;
-    let (customer, card) = saved_card(&shop).await;
-    shop.bank.lock().unwrap().write = Write::LostBefore;
-    let pending = shop.payments.charge(charge(&shop, "1", &customer, &card)).await.unwrap();
-    shop.work_for_days().await;
-    let record = shop.payments.payment(&pending.id).await.unwrap();
-    assert_eq!((record.status, record.operation), (Status::Pending, OperationState::Unknown));
-    let kinds: Vec<_> = shop.payments.attention().await.unwrap().iter().map(|item| item.kind).collect();
-    assert_eq!(kinds, [AttentionKind::UnresolvedOperation]);
-    assert_eq!(shop.bank.lock().unwrap().charges, 1);
 }
 
 #[tokio::test]

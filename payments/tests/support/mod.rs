@@ -370,6 +370,9 @@ impl ChargeProvider for Bank {
             state.charges += 1;
             state.charge_status.unwrap_or(PaymentStatus::Paid)
         };
+        while self.state.lock().unwrap().write == Write::Hang {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let debits = u32::from(status.is_paid());
         let entry = Entry { debits, ..Entry::new(status, Some(request.amount)) };
         self.write(&request.merchant_ref, entry)?;
