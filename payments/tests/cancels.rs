@@ -132,7 +132,7 @@ async fn a_cancel_of_a_dead_process_is_taken_over() {
         let (payments, id) = (shop.payments.clone(), payment.id.clone());
         // It hangs to the end of the test: for the others it is dead.
         tokio::spawn(async move { payments.cancel(&id).await });
-        shop.settle().await;
+        shop.until_it_hangs().await;
         shop.restart().await;
         shop.work().await;
         assert_eq!(
@@ -171,7 +171,7 @@ async fn money_beats_a_cancel() {
         next_operation(&shop, Write::Hang);
         let (payments, id) = (shop.payments.clone(), payment.id.clone());
         let canceling = tokio::spawn(async move { payments.cancel(&id).await });
-        shop.settle().await;
+        shop.until_it_hangs().await;
         shop.pay(reference);
         if told {
             assert_eq!(shop.notify(&Shop::body(reference, "000", "1500.00")).await.status, 200);

@@ -74,9 +74,7 @@ async fn an_answer_that_comes_late_strikes_the_item_off() {
     }
     let (payments, request) = (shop.payments.clone(), charge(&shop, "1", &customer, &card));
     let caller = tokio::spawn(async move { payments.charge(request).await });
-    while shop.bank.lock().unwrap().charges == 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    shop.until_it_hangs().await;
     shop.restart().await;
     shop.clock.advance(Duration::from_mins(3));
     shop.work().await;

@@ -199,7 +199,7 @@ async fn another_process_takes_over_an_operation_and_does_not_send_it_again() {
     next_operation(&shop, Write::Hang);
     let (payments, request) = (shop.payments.clone(), refund(&payment, 500));
     let caller = tokio::spawn(async move { payments.refund(request).await });
-    shop.settle().await;
+    shop.until_it_hangs().await;
     shop.restart().await;
     shop.clock.advance(Duration::from_mins(3));
     shop.work().await;

@@ -87,6 +87,8 @@ pub struct State {
     pub down: bool,
     /// Whether questions wait until the test says otherwise.
     pub silent: bool,
+    /// Requests that wait at the bank until the test says otherwise.
+    pub hanging: u32,
     pub saves_cards: bool,
     pub charge_status: Option<PaymentStatus>,
     /// What the bank does with the next capture, void, refund or cancel.
@@ -156,11 +158,18 @@ impl Bank {
         Self { info, keys, state: Arc::default() }
     }
 
-    /// Does an operation as the test says, and answers or not.
-    async fn operate<T>(&self, reference: &PaymentRef, work: impl FnOnce(&mut Entry) -> T) -> Result<T> {
-        while self.state.lock().unwrap().operation == Write::Hang {
+    /// The request has come, and waits as long as the test says.
+    async fn hang(&self, how: fn(&State) -> Write) {
+        self.state.lock().unwrap().hanging += 1;
+        while how(&self.state.lock().unwrap()) == Write::Hang {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        self.state.lock().unwrap().hanging -= 1;
+    }
+
+    /// Does an operation as the test says, and answers or not.
+    async fn operate<T>(&self, reference: &PaymentRef, work: impl FnOnce(&mut Entry) -> T) -> Result<T> {
+        self.hang(|state| state.operation).await;
         let mut state = self.state.lock().unwrap();
         state.operations += 1;
         let lost = |text: &str| Error::new(ErrorKind::Timeout, text).with_outcome(Outcome::Unknown);
@@ -298,9 +307,7 @@ impl CancelProvider for Bank {
 impl InvoiceProvider for Bank {
     async fn create_invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
         self.state.lock().unwrap().creates += 1;
-        while self.state.lock().unwrap().write == Write::Hang {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        self.hang(|state| state.write).await;
         let entry = Entry {
             saved: request.save_card,
             later: request.capture == Capture::Later,
@@ -370,9 +377,7 @@ impl ChargeProvider for Bank {
             state.charges += 1;
             state.charge_status.unwrap_or(PaymentStatus::Paid)
         };
-        while self.state.lock().unwrap().write == Write::Hang {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        self.hang(|state| state.write).await;
         let debits = u32::from(status.is_paid());
         let entry = Entry { debits, ..Entry::new(status, Some(request.amount)) };
         self.write(&request.merchant_ref, entry)?;
@@ -599,6 +604,13 @@ impl Shop {
         events.iter().map(|event| event.kind.name()).collect()
     }
 
+    /// Waits until a request hangs at the bank.
+    pub async fn until_it_hangs(&self) {
+        while self.bank.lock().unwrap().hanging == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
     /// Waits until questions that run beside us are answered: until nothing has moved for a while in which the store
     /// answers, so that a slow machine only makes it longer.
     pub async fn settle(&self) {
@@ -615,7 +627,7 @@ impl Shop {
             let now = moved();
             quiet = if now == last { quiet + 1 } else { 0 };
             last = now;
-            if quiet == 8 {
+            if quiet == 16 {
                 return;
             }
         }
