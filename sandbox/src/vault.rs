@@ -248,6 +248,12 @@ mod tests {
         (folder, path)
     }
 
+    fn begun(path: &Path) -> Vault {
+        let vault = Vault::open(path).unwrap();
+        vault.begin().unwrap();
+        vault
+    }
+
     fn length(path: &Path) -> u64 {
         std::fs::metadata(path).unwrap().len()
     }
@@ -263,8 +269,7 @@ mod tests {
     #[test]
     fn a_change_costs_what_it_changes() {
         let (_folder, path) = file();
-        let vault = Vault::open(&path).unwrap();
-        vault.begin().unwrap();
+        let vault = begun(&path);
         let mut state = State::default();
         for n in 0..1000 {
             state.insert(n.to_string(), "x".repeat(100));
@@ -285,8 +290,7 @@ mod tests {
     #[test]
     fn changes_that_outgrow_the_document_are_put_into_it() {
         let (_folder, path) = file();
-        let vault = Vault::open(&path).unwrap();
-        vault.begin().unwrap();
+        let vault = begun(&path);
         let mut other = State::default();
         other.insert("o".into(), "of another room".into());
         vault.save("other", &other).unwrap();
@@ -308,8 +312,7 @@ mod tests {
     #[test]
     fn a_line_that_was_being_written_is_no_change() {
         let (_folder, path) = file();
-        let vault = Vault::open(&path).unwrap();
-        vault.begin().unwrap();
+        let vault = begun(&path);
         let mut state = State::default();
         state.insert("A".into(), "Т".into());
         vault.save("bank", &state).unwrap();
@@ -337,8 +340,7 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_written_with_the_next_change() {
         let (folder, path) = file();
-        let vault = Vault::open(&path).unwrap();
-        vault.begin().unwrap();
+        let vault = begun(&path);
         let mut state = State::default();
         state.insert("A".into(), "a".into());
         vault.save("bank", &state).unwrap();
