@@ -1,5 +1,5 @@
-//! Chaos: thousands of payments over all providers, with every fault of the sandbox striking, while the shop is killed
-//! with `kill -9` about every second. At the end the providers' books say what was paid.
+//! Chaos: thousands of payments over all providers, with every fault of the sandbox striking, while shops are killed with
+//! `kill -9` about every second, and stopped and sent on again. At the end the providers' books say what was paid.
 //!
 //! `TULBUR_CHAOS_PAYMENTS` says how many orders (the book has the long run), `TULBUR_CHAOS_SEED` repeats the choices.
 
@@ -12,13 +12,13 @@ mod chaos {
 
 use chaos::street::{Database, Street};
 
-/// One shop on an SQLite file.
+/// Two shops on one SQLite file: where one stands still, the other takes over.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_shop_on_sqlite() {
-    Street::open(Database::Sqlite, 1).await.run().await;
+async fn two_shops_on_one_sqlite_file() {
+    Street::open(Database::Sqlite, 2).await.run().await;
 }
 
-/// Three shops on one PostgreSQL, whose server is restarted once, without mercy.
+/// Three shops on one PostgreSQL, of which one has a wrong clock; the server is restarted once, without mercy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_shops_on_one_postgres() {
     let Some(database) = Database::postgres().await else { return };

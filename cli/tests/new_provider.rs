@@ -98,6 +98,7 @@ fn what_it_makes_compiles_and_passes_the_checks() {
         "outcome::create_invoice_with_keys_that_nobody_knows_is_refused",
         "outcome::create_invoice_of_a_reference_used_before_is_unknown",
         "write::create_invoice_whose_answer_is_lost_was_done_once",
+        "write::create_invoice_past_its_send_by_is_never_sent",
         "secret::errors_of_create_invoice_show_none",
     ] {
         let line =

@@ -5,7 +5,7 @@ mod support;
 use serde_json::Value;
 use support::{Done, TILL, WEB, World, mnt, run};
 use tulbur::core::OperationState;
-use tulbur::payments::{RefundPayment, Status, Store};
+use tulbur::payments::{Outbox as _, RefundPayment, Status};
 use tulbur_sandbox::{Fault, FaultKind};
 
 const SECRET: &str = "sandbox-golomt-secret";
@@ -63,7 +63,8 @@ async fn show_tells_the_whole_story_under_any_name() {
     }
     let json = world.run(&["payments", "show", "order-1", "--json"]).json();
     assert_eq!(json["payments"][0]["status"], "paid");
-    assert_eq!(json["events"][0]["state"], "pending");
+    assert_eq!(json["events"][0]["kind"], "paid", "{json}");
+    assert!(json["events"][0]["handlers"].is_array(), "{json}");
     assert!(json["history"].as_array().unwrap().len() >= 4, "{json}");
     let missing = world.run(&["payments", "show", "nobody"]);
     assert_eq!(missing.code, 1);
@@ -91,7 +92,7 @@ async fn nothing_that_opens_a_page_is_printed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attention_says_what_to_do_and_resolve_strikes_off() {
+async fn attention_says_what_to_do_and_resolve_resolves() {
     let world = World::open().await;
     world.paid_twice("order-1").await;
     assert_eq!(world.push(&"0".repeat(32), "000", "7.00", SECRET).await, 200);
@@ -117,13 +118,13 @@ async fn attention_says_what_to_do_and_resolve_strikes_off() {
     assert_eq!(resolve(&["--done", "--never", "--by", "S", "--yes"]).code, 2);
     assert_eq!(world.payments.attention().await.unwrap().len(), 2);
 
-    resolve(&["--done", "--by", "Saruul", "--yes"]).says(&["Struck off"]);
+    resolve(&["--done", "--by", "Saruul", "--yes"]).says(&["Resolved"]);
     assert_eq!(world.payments.attention().await.unwrap().len(), 1);
-    world.run(&["payments", "show", "order-1"]).says(&["Saruul struck off `paid-again`"]);
+    world.run(&["payments", "show", "order-1"]).says(&["Saruul resolved `paid-again`"]);
     let again = resolve(&["--done", "--by", "Saruul", "--yes"]);
     assert!(again.code == 1 && again.err.contains("no open item"), "{again:?}");
     let stranger = key("unknown-payment");
-    world.run(&["payments", "resolve", &stranger, "--done", "--by", "S", "-y"]).says(&["Struck off"]);
+    world.run(&["payments", "resolve", &stranger, "--done", "--by", "S", "-y"]).says(&["Resolved"]);
     world.run(&["payments", "attention"]).says(&["Nothing waits for a person."]);
 }
 
@@ -148,7 +149,7 @@ async fn retry_asks_here_or_leaves_it_to_the_application() {
     world.run(&["payments", "attention"]).says(&["event given up", "Repair the application's handler"]);
     world.run(&["payments", "show", "order-1"]).says(&["parked", "were given up"]);
     world.run(&["payments", "retry", "order-1"]).says(&["1 events that were given up are due again"]);
-    assert!(world.store.parked_events(10).await.unwrap().is_empty());
+    assert!(world.store.parked_deliveries(10).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,7 +159,7 @@ async fn all_that_was_given_up_comes_again() {
     world.paid(WEB, "order-2", 1500).await;
     assert_eq!(world.park_everything().await, 2);
     world.run(&["payments", "retry", "--all-given-up"]).says(&["2 events are due again"]);
-    assert!(world.store.parked_events(10).await.unwrap().is_empty());
+    assert!(world.store.parked_deliveries(10).await.unwrap().is_empty());
     assert_eq!(world.run(&["payments", "retry"]).code, 2);
 }
 
@@ -203,7 +204,7 @@ async fn a_refund_is_made_once_per_key_and_an_unknown_one_is_settled_by_a_person
     assert!(done.err.contains("You say that the refund of 20.00 MNT"), "{done:?}");
     assert_eq!(world.payments.payment(&lost.id).await.unwrap().refunded, Some(mnt(20)));
     let again = world.acting(&declare);
-    assert!(again.code == 1 && again.err.contains("only what is unknown"), "{again:?}");
+    assert!(again.code == 1 && again.err.contains("only an unknown one"), "{again:?}");
     world.run(&["payments", "show", "order-2"]).says(&["Saruul says that it happened"]);
 }
 

@@ -1,8 +1,9 @@
 //! The provider's operations, each made ready so that only the operation itself is left to run.
 
 use tulbur_core::{
-    CaptureRequest, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice, Effect, MerchantRef, Money,
-    OperationRef, PaymentRef, PaymentStatus, Provider, RandomIds, RefundRequest, VoidRequest, Way,
+    CancelRequest, CaptureRequest, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice, Effect,
+    MerchantRef, Money, Monotonic, OperationRef, PaymentRef, PaymentStatus, Provider, RandomIds,
+    RefundRequest, VoidRequest, Way,
 };
 
 use crate::counterpart::Deed;
@@ -62,6 +63,11 @@ impl Op {
         !matches!(self, Self::Query | Self::QueryCharge | Self::ReadCardSetup)
     }
 
+    /// Whether its request carries the moment before which it must be on its way.
+    pub(crate) fn has_deadline(self) -> bool {
+        self.is_write() && self != Self::DeleteCard
+    }
+
     /// As the names of checks have it.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -104,7 +110,7 @@ impl Op {
                 let payment = world.paid().await?;
                 Ready::Refund(refund_request(payment, world.amount()))
             }
-            Self::Cancel => Ready::Cancel(world.open().await?.payment),
+            Self::Cancel => Ready::Cancel(CancelRequest::new(world.open().await?.payment)),
             Self::Capture => {
                 let payment = world.authorized().await?;
                 Ready::Capture(CaptureRequest::new(payment, operation_ref(), world.amount()))
@@ -132,7 +138,7 @@ impl Op {
         world.wire.reset();
         ready.run(world).await?;
         let seen = world.wire.seen();
-        let changing = seen.iter().rev().find(|seen| matches!(seen.effect, Effect::Write | Effect::Keyed));
+        let changing = seen.iter().rev().find(|seen| seen.effect.is_write());
         let one = if self.is_write() { changing.or(seen.last()) } else { seen.last() };
         match one {
             Some(seen) => {
@@ -167,7 +173,7 @@ pub(crate) enum Ready {
     Setup(CreateCardSetup),
     Charge(ChargeRequest),
     Refund(RefundRequest),
-    Cancel(PaymentRef),
+    Cancel(CancelRequest),
     Capture(CaptureRequest),
     Void(VoidRequest),
     Delete(CardToken),
@@ -176,6 +182,21 @@ pub(crate) enum Ready {
 }
 
 impl Ready {
+    /// The same, to be on its way before this moment.
+    pub(crate) fn send_by(self, moment: Monotonic) -> Self {
+        let moment = Some(moment);
+        match self {
+            Self::Invoice(request) => Self::Invoice(request.send_by(moment)),
+            Self::Setup(request) => Self::Setup(request.send_by(moment)),
+            Self::Charge(request) => Self::Charge(request.send_by(moment)),
+            Self::Refund(request) => Self::Refund(request.send_by(moment)),
+            Self::Cancel(request) => Self::Cancel(request.send_by(moment)),
+            Self::Capture(request) => Self::Capture(request.send_by(moment)),
+            Self::Void(request) => Self::Void(request.send_by(moment)),
+            other @ (Self::Delete(_) | Self::Query(_) | Self::Read(_)) => other,
+        }
+    }
+
     pub(crate) async fn run(&self, world: &World) -> tulbur_core::Result<Option<PaymentStatus>> {
         self.run_by(&*world.provider).await
     }
@@ -197,8 +218,8 @@ impl Ready {
                 provider.refunds().ok_or_else(absent)?.refund(request).await?;
                 None
             }
-            Self::Cancel(payment) => {
-                Some(provider.cancels().ok_or_else(absent)?.cancel(payment).await?.status)
+            Self::Cancel(request) => {
+                Some(provider.cancels().ok_or_else(absent)?.cancel(request).await?.status)
             }
             Self::Capture(request) => {
                 Some(provider.captures().ok_or_else(absent)?.capture(request).await?.status)
@@ -229,7 +250,8 @@ impl Ready {
             Self::Refund(request) => Some(&request.payment.merchant_ref),
             Self::Capture(request) => Some(&request.payment.merchant_ref),
             Self::Void(request) => Some(&request.payment.merchant_ref),
-            Self::Cancel(payment) | Self::Query(payment) | Self::Read(payment) => Some(&payment.merchant_ref),
+            Self::Cancel(request) => Some(&request.payment.merchant_ref),
+            Self::Query(payment) | Self::Read(payment) => Some(&payment.merchant_ref),
             Self::Delete(_) => None,
         }
     }

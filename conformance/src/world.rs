@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tulbur_core::layers::{Retry, Tracing};
+use tulbur_core::layers::{Deadline, Retry, Tracing};
 use tulbur_core::{
     BuildEnv, CallbackUrl, Capture, CardSetupState, CardToken, Channel, Charge, ChargeRequest, Clock,
-    CreateCardSetup, CreateInvoice, Error, Invoice, Language, MerchantRef, Money, NotifyAddress, Payment,
-    PaymentRef, PaymentStatus, Provider, ProviderInfo, RandomIds, SavedCard, Timestamp, Way, async_trait,
-    system_now,
+    CreateCardSetup, CreateInvoice, Error, Invoice, Language, MerchantRef, Money, Monotonic, NotifyAddress,
+    Payment, PaymentRef, PaymentStatus, Provider, ProviderInfo, RandomIds, SavedCard, Timestamp, Way,
+    async_trait, system_monotonic, system_now,
 };
 
 use crate::counterpart::{Books, Counterpart, CounterpartError, Deed, Skill};
@@ -65,7 +65,7 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
-/// Tokio's clock.
+/// The system's clocks and tokio's timer.
 #[derive(Debug)]
 struct TokioClock;
 
@@ -73,6 +73,10 @@ struct TokioClock;
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
         system_now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        system_monotonic()
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -107,7 +111,7 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock);
         let wire = Arc::new(Wire::new(under_test.transport()?, Arc::clone(&clock)));
         // As in production, but for the waits: what is repeated here would be repeated there.
-        let watched = Tracing::new(Arc::clone(&wire));
+        let watched = Tracing::new(Deadline::new(Arc::clone(&wire), Arc::clone(&clock)));
         let retry = Retry::new(watched, Arc::clone(&clock)).with_first_wait(Duration::from_millis(5));
         let env = BuildEnv::new(Arc::new(retry), clock, Arc::new(RandomIds));
         let provider = under_test.build(Keys::Own, &env)?;

@@ -164,6 +164,25 @@ const MUTANTS: &[Mutant] = &[
             "secret::",
         ],
     ),
+    mutant(
+        Flaw::IgnoresItsSendBy,
+        &[
+            "write::create_invoice_past_its_send_by_is_never_sent",
+            "write::create_qr_past_its_send_by_is_never_sent",
+            "write::charge_past_its_send_by_is_never_sent",
+            "write::refund_past_its_send_by_is_never_sent",
+            "write::cancel_past_its_send_by_is_never_sent",
+            "write::capture_past_its_send_by_is_never_sent",
+            "write::void_past_its_send_by_is_never_sent",
+        ],
+        &[],
+    ),
+    mutant(Flaw::WaitsForAConfirmationThatCannotCome, &["info::every_flow_is_described"], &[]),
+    mutant(
+        Flaw::TakesEveryNotificationForTheLastInvoice,
+        &["notification::what_it_is_about_stands_in_it"],
+        &[],
+    ),
     mutant(Flaw::RefundsInPartsAgainstItsRule, &["refund::a_part_as_the_limits_declare"], &[]),
 ];
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -73,13 +73,46 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// A reading of a clock that only goes forward, in milliseconds since a start that nobody outside the process knows.
+///
+/// The time of day can be set, and jumps; this cannot. So it measures how long something took and says when a time
+/// limit is over. Readings of two processes cannot be compared, and none is worth storing: it has no serialised form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Monotonic(u64);
+
+impl Monotonic {
+    /// From milliseconds since the clock's own start.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds since the clock's own start.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// This much later; the end of time if that is past it.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    /// How long it is from `earlier` to this reading; nothing if `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
 /// The clock: core has no runtime, so both reading it and waiting on it are given from outside.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// What time it is.
+    /// The time of day. It may be wrong, and may jump in either direction.
     fn now(&self) -> Timestamp;
 
-    /// Returns once this much time has passed.
+    /// A reading that never goes back, whatever is done to the time of day.
+    fn monotonic(&self) -> Monotonic;
+
+    /// Returns once this much time has passed by [`monotonic`](Self::monotonic).
     async fn sleep(&self, duration: Duration);
 }
 
@@ -88,6 +121,16 @@ pub fn system_now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
     let now = jiff::Timestamp::now();
     Timestamp(now.as_millisecond())
+}
+
+/// The system's monotonic clock, counted from its first reading in this process; for [`Clock`] implementations of
+/// runtimes.
+///
+/// It goes on while the process is stopped. Whether it goes on while the whole machine sleeps depends on the system:
+/// on Linux it does not.
+pub fn system_monotonic() -> Monotonic {
+    static START: OnceLock<Instant> = OnceLock::new();
+    Monotonic(0).after(START.get_or_init(Instant::now).elapsed())
 }
 
 /// A clock that moves only when it is told to; for tests.
@@ -99,25 +142,34 @@ pub struct ManualClock {
 #[derive(Debug)]
 struct ManualState {
     now: Timestamp,
+    monotonic: Monotonic,
     sleepers: Vec<Waker>,
 }
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// A clock whose time of day is `now`, and whose monotonic reading is nothing.
     pub fn new(now: Timestamp) -> Self {
-        Self { state: Arc::new(Mutex::new(ManualState { now, sleepers: Vec::new() })) }
+        let state = ManualState { now, monotonic: Monotonic(0), sleepers: Vec::new() };
+        Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Moves the clock forward and wakes everybody whose time has come.
+    /// Lets time pass: moves both readings forward, and wakes the tasks whose time has come.
     pub fn advance(&self, duration: Duration) {
         let sleepers = {
             let mut state = self.lock();
             state.now = state.now.after(duration);
+            state.monotonic = state.monotonic.after(duration);
             std::mem::take(&mut state.sleepers)
         };
         for sleeper in sleepers {
             sleeper.wake();
         }
+    }
+
+    /// Sets the time of day, forward or back, as an operator or a time server does. No time passes: the monotonic
+    /// reading stays, and nobody is woken.
+    pub fn set_now(&self, now: Timestamp) {
+        self.lock().now = now;
     }
 
     /// How many tasks are waiting on this clock.
@@ -136,22 +188,26 @@ impl Clock for ManualClock {
         self.lock().now
     }
 
+    fn monotonic(&self) -> Monotonic {
+        self.lock().monotonic
+    }
+
     async fn sleep(&self, duration: Duration) {
-        let until = self.now().after(duration);
+        let until = self.monotonic().after(duration);
         ManualSleep { clock: self, until }.await;
     }
 }
 
 struct ManualSleep<'a> {
     clock: &'a ManualClock,
-    until: Timestamp,
+    until: Monotonic,
 }
 
 impl Future for ManualSleep<'_> {
     type Output = ();
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.clock.lock();
-        if state.now >= self.until {
+        if state.monotonic >= self.until {
             return Poll::Ready(());
         }
         if !state.sleepers.iter().any(|waker| waker.will_wake(context.waker())) {
@@ -191,5 +247,39 @@ mod tests {
         assert!(!sleeping.is_finished());
         clock.advance(Duration::from_secs(1));
         sleeping.await.unwrap();
+    }
+    #[test]
+    fn monotonic_readings_only_go_forward() {
+        let first = Monotonic::from_millis(40);
+        assert_eq!(first.after(Duration::from_secs(2)), Monotonic::from_millis(2_040));
+        assert_eq!(first.after(Duration::from_secs(2)).since(first), Duration::from_secs(2));
+        assert_eq!(first.since(first.after(Duration::from_secs(2))), Duration::ZERO);
+        assert_eq!(first.after(Duration::MAX).as_millis(), u64::MAX);
+        let before = system_monotonic();
+        assert!(system_monotonic() >= before);
+    }
+
+    #[tokio::test]
+    async fn setting_the_time_of_day_lets_no_time_pass() {
+        let start = Timestamp::from_millis(8 * 3_600_000);
+        let clock = ManualClock::new(start);
+        let sleeping = {
+            let clock = clock.clone();
+            tokio::spawn(async move { clock.sleep(Duration::from_secs(10)).await })
+        };
+        while clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let before = clock.monotonic();
+        clock.set_now(start.after(Duration::from_hours(8)));
+        assert_eq!(clock.monotonic(), before);
+        clock.set_now(Timestamp::from_millis(0));
+        clock.advance(Duration::from_secs(9));
+        tokio::task::yield_now().await;
+        assert!(!sleeping.is_finished());
+        assert_eq!(clock.now(), Timestamp::from_millis(9_000));
+        clock.advance(Duration::from_secs(1));
+        sleeping.await.unwrap();
+        assert_eq!(clock.monotonic().since(before), Duration::from_secs(10));
     }
 }

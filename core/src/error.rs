@@ -53,7 +53,7 @@ pub enum ErrorKind {
     RateLimited,
     /// The provider could not be reached, or answered that it is broken.
     Unavailable,
-    /// No answer in time.
+    /// No answer in time, or no time left to send it.
     Timeout,
     /// A checksum was missing, wrong, or proves something else.
     Untrusted,
@@ -168,7 +168,7 @@ impl Error {
     /// What was never sent, and what only reads, has no effect; a write that may have left is unknown.
     pub fn from_transport(error: TransportError, effect: Effect) -> Self {
         let kind = match error.fault() {
-            TransportFault::Timeout => ErrorKind::Timeout,
+            TransportFault::Timeout | TransportFault::TooLate => ErrorKind::Timeout,
             TransportFault::TooLarge => ErrorKind::Malformed,
             TransportFault::Refused => ErrorKind::Configuration,
             TransportFault::Connect | TransportFault::Cut => ErrorKind::Unavailable,
@@ -315,5 +315,8 @@ mod tests {
         assert_eq!(lost(Phase::MayHaveBeenSent, Effect::Keyed), Outcome::Unknown);
         assert_eq!(lost(Phase::MayHaveBeenSent, Effect::Read), Outcome::NoEffect);
         assert_eq!(lost(Phase::MayHaveBeenSent, Effect::ReadOnce), Outcome::NoEffect);
+        let late = TransportError::new(Phase::NeverSent, TransportFault::TooLate, "too late");
+        let late = Error::from_transport(late, Effect::Write);
+        assert_eq!((late.outcome(), late.kind()), (Outcome::NoEffect, ErrorKind::Timeout));
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::clock::Monotonic;
 use crate::error::Outcome;
 
 /// What sending a request does to the provider's side, and so who may repeat it.
@@ -23,6 +24,11 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Whether it changes something at the provider.
+    pub fn is_write(self) -> bool {
+        matches!(self, Self::Write | Self::Keyed)
+    }
+
     /// What may have happened when a request that was sent has no readable answer.
     pub fn outcome_when_lost(self) -> Outcome {
         match self {
@@ -75,6 +81,9 @@ pub struct HttpRequest {
     pub headers: Vec<(&'static str, Zeroizing<String>)>,
     /// The body, exactly as signed.
     pub body: Bytes,
+    /// The moment before which it must be on its way; none if there is no such limit.
+    /// [`layers::Deadline`](crate::layers::Deadline) holds writes to it.
+    pub send_by: Option<Monotonic>,
 }
 
 impl HttpRequest {
@@ -87,7 +96,15 @@ impl HttpRequest {
             url,
             headers: vec![("content-type", Zeroizing::new("application/json".into()))],
             body: body.into(),
+            send_by: None,
         }
+    }
+
+    /// With the moment before which it must be on its way: what the caller's write request says.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
     }
 
     /// With a further header.
@@ -174,6 +191,8 @@ pub enum TransportFault {
     TooLarge,
     /// The transport does not send such a request, e.g. plain HTTP to a host that is not this machine.
     Refused,
+    /// The moment before which it had to be on its way ([`HttpRequest::send_by`]) was over, so it was not sent.
+    TooLate,
 }
 
 /// A failure to get an answer, classified by whether the request may have left.
@@ -224,7 +243,9 @@ impl std::error::Error for TransportError {
 /// Sends one request and returns the whole answer, whatever its status.
 ///
 /// An implementation follows no redirects, limits the answer's size, verifies certificates, and classifies every
-/// failure by [`Phase`]. It never repeats anything: that is [`layers::Retry`](crate::layers::Retry)'s.
+/// failure by [`Phase`]. It never repeats anything: that is [`layers::Retry`](crate::layers::Retry)'s. Nor does it look
+/// at [`HttpRequest::send_by`]: that is [`layers::Deadline`](crate::layers::Deadline)'s, which whoever stacks the layers
+/// puts inside `Retry`.
 #[async_trait]
 pub trait HttpTransport: fmt::Debug + Send + Sync {
     /// Sends the request.

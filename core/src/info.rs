@@ -157,6 +157,7 @@ pub enum FlowStart {
 
 /// What is known of one flow before there is a payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FlowInfo {
     /// The flow.
     pub flow: Flow,
@@ -174,6 +175,93 @@ pub struct FlowInfo {
     pub lifetime: Option<Duration>,
     /// How often to ask.
     pub poll: Poll,
+    /// How long the write that starts it may take, with a login before it and every repeat. Whoever began it is taken
+    /// for gone after that.
+    pub write_within: Duration,
+    /// How long after a notification said "paid" a query must have confirmed it. After that, a person looks.
+    pub confirm_within: Duration,
+    /// Whether "paid" by a notification counts only once a query has confirmed it: for schemes whose key somebody
+    /// could guess. It makes no sense where nothing can be asked.
+    pub confirm_before_paid: bool,
+}
+
+impl FlowInfo {
+    /// How long a write may take if its flow says nothing else.
+    pub const WRITE_WITHIN: Duration = Duration::from_mins(1);
+    /// How long a confirmation may take if its flow says nothing else.
+    pub const CONFIRM_WITHIN: Duration = Duration::from_hours(1);
+
+    /// A flow of which only the least is known.
+    ///
+    /// An unknown reference proves nothing, a query is the only proof (or a signed notification, where nothing can be
+    /// asked), how long a payer has is unknown, the first question is worth asking after 15 seconds and the next ones
+    /// every 10, a write may take [`WRITE_WITHIN`](Self::WRITE_WITHIN) and a confirmation
+    /// [`CONFIRM_WITHIN`](Self::CONFIRM_WITHIN). Each of these has a setter.
+    pub fn new(flow: Flow, start: FlowStart, effect: FlowEffect, query_by: QueryBy) -> Self {
+        let proof = if query_by == QueryBy::Nothing { ProofBy::SignedIpn } else { ProofBy::Query };
+        Self {
+            flow,
+            start,
+            effect,
+            query_by,
+            not_found: NotFound::ProvesNothing,
+            proof,
+            lifetime: None,
+            poll: Poll { first: Duration::from_secs(15), every: Duration::from_secs(10) },
+            write_within: Self::WRITE_WITHIN,
+            confirm_within: Self::CONFIRM_WITHIN,
+            confirm_before_paid: false,
+        }
+    }
+
+    /// With what an unknown reference means.
+    #[must_use]
+    pub fn not_found(mut self, meaning: NotFound) -> Self {
+        self.not_found = meaning;
+        self
+    }
+
+    /// With what proves it.
+    #[must_use]
+    pub fn proof(mut self, proof: ProofBy) -> Self {
+        self.proof = proof;
+        self
+    }
+
+    /// With how long a payer has; none if unknown.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Option<Duration>) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// With how often to ask.
+    #[must_use]
+    pub fn poll(mut self, poll: Poll) -> Self {
+        self.poll = poll;
+        self
+    }
+
+    /// With how long the write that starts it may take.
+    #[must_use]
+    pub fn write_within(mut self, limit: Duration) -> Self {
+        self.write_within = limit;
+        self
+    }
+
+    /// With how long after a notification said "paid" a query must have confirmed it.
+    #[must_use]
+    pub fn confirm_within(mut self, limit: Duration) -> Self {
+        self.confirm_within = limit;
+        self
+    }
+
+    /// With whether "paid" by a notification counts only once a query has confirmed it.
+    #[must_use]
+    pub fn confirm_before_paid(mut self, wanted: bool) -> Self {
+        self.confirm_before_paid = wanted;
+        self
+    }
 }
 
 /// What refunds an account can make.
@@ -290,5 +378,39 @@ impl ProviderInfo {
     /// What is known of a flow.
     pub fn flow(&self, flow: &Flow) -> Option<&FlowInfo> {
         self.flows.iter().find(|info| info.flow == *flow)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_begins_with_careful_defaults() {
+        let flow =
+            |query_by| FlowInfo::new(Flow::new("page"), FlowStart::Charge, FlowEffect::MovesMoney, query_by);
+        let asked = flow(QueryBy::MerchantRef);
+        assert_eq!((asked.proof, asked.not_found), (ProofBy::Query, NotFound::ProvesNothing));
+        assert_eq!(
+            (asked.write_within, asked.confirm_within),
+            (FlowInfo::WRITE_WITHIN, FlowInfo::CONFIRM_WITHIN)
+        );
+        assert!(!asked.confirm_before_paid && asked.lifetime.is_none());
+        assert_eq!(flow(QueryBy::Nothing).proof, ProofBy::SignedIpn);
+
+        let seconds = Duration::from_secs;
+        let set = asked
+            .not_found(NotFound::ProvesAfter(seconds(1)))
+            .proof(ProofBy::QueryOrSignedIpn)
+            .lifetime(Some(seconds(2)))
+            .poll(Poll { first: seconds(3), every: seconds(4) })
+            .write_within(seconds(5))
+            .confirm_within(seconds(6))
+            .confirm_before_paid(true);
+        assert_eq!(set.not_found, NotFound::ProvesAfter(seconds(1)));
+        assert_eq!((set.proof, set.lifetime), (ProofBy::QueryOrSignedIpn, Some(seconds(2))));
+        assert_eq!((set.poll.first, set.poll.every), (seconds(3), seconds(4)));
+        assert_eq!((set.write_within, set.confirm_within), (seconds(5), seconds(6)));
+        assert!(set.confirm_before_paid);
     }
 }

@@ -33,7 +33,7 @@ pub use bytes::Bytes;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use url::Url;
 
-pub use clock::{Clock, ManualClock, Timestamp, system_now};
+pub use clock::{Clock, ManualClock, Monotonic, Timestamp, system_monotonic, system_now};
 pub use config::{AccountConfig, accounts_from};
 pub use error::{Error, ErrorKind, Outcome, Result};
 pub use evidence::{Accept, Evidence};
@@ -58,9 +58,9 @@ pub use reference::{
 };
 pub use registry::{BuildEnv, ProviderFactory, Registration, Registry};
 pub use request::{
-    Capture, CaptureRequest, CardSetup, CardSetupAnswer, CardSetupState, Charge, ChargeRequest,
-    CreateCardSetup, CreateInvoice, Invoice, Options, Payer, ProviderOptions, Refund, RefundRequest,
-    RefundStatus, ReturnUrls, VoidRequest, Way, check_amount, read_options,
+    CancelRequest, Capture, CaptureRequest, CardSetup, CardSetupAnswer, CardSetupState, Charge,
+    ChargeRequest, CreateCardSetup, CreateInvoice, Invoice, Options, Payer, ProviderOptions, Refund,
+    RefundRequest, RefundStatus, ReturnUrls, VoidRequest, Way, check_amount, read_options,
 };
 pub use secret::CardToken;
 pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};

@@ -13,8 +13,8 @@ use crate::info::{Ability, FlowInfo, FlowStart, ProviderInfo};
 use crate::ipn::{Delivery, IpnEvent, IpnOutcome, Reply};
 use crate::reference::PaymentRef;
 use crate::request::{
-    CaptureRequest, CardSetup, CardSetupAnswer, Charge, ChargeRequest, CreateCardSetup, CreateInvoice,
-    Invoice, Refund, RefundRequest, VoidRequest,
+    CancelRequest, CaptureRequest, CardSetup, CardSetupAnswer, Charge, ChargeRequest, CreateCardSetup,
+    CreateInvoice, Invoice, Refund, RefundRequest, VoidRequest,
 };
 use crate::secret::CardToken;
 use crate::status::Payment;
@@ -136,7 +136,7 @@ pub trait CancelProvider: Send + Sync {
     ///
     /// # Errors
     /// `Unknown` when it may have been cancelled.
-    async fn cancel(&self, payment: &PaymentRef) -> Result<Payment>;
+    async fn cancel(&self, request: &CancelRequest) -> Result<Payment>;
 }
 
 /// Takes money that is held.

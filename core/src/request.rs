@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::clock::Timestamp;
+use crate::clock::{Monotonic, Timestamp};
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::{Currency, Money};
 use crate::next::{CallbackUrl, Language, NextAction};
@@ -185,6 +185,10 @@ pub struct CreateInvoice {
     pub way: Way,
     /// One provider's own options.
     pub options: Option<Options>,
+    /// The moment before which the request must be on its way; none if there is no such limit.
+    ///
+    /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
+    pub send_by: Option<Monotonic>,
 }
 
 impl CreateInvoice {
@@ -203,7 +207,15 @@ impl CreateInvoice {
             save_card: false,
             way: Way::default(),
             options: None,
+            send_by: None,
         }
+    }
+
+    /// With the moment before which it must be on its way.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
     }
 
     /// Checks what every provider checks: amount, currency, range, reference, way, and the options' owner.
@@ -310,6 +322,10 @@ pub struct RefundRequest {
     pub amount: Money,
     /// Why, for people.
     pub reason: String,
+    /// The moment before which the request must be on its way; none if there is no such limit.
+    ///
+    /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
+    pub send_by: Option<Monotonic>,
 }
 
 impl RefundRequest {
@@ -320,7 +336,14 @@ impl RefundRequest {
         amount: Money,
         reason: impl Into<String>,
     ) -> Self {
-        Self { payment, operation_ref, amount, reason: reason.into() }
+        Self { payment, operation_ref, amount, reason: reason.into(), send_by: None }
+    }
+
+    /// With the moment before which it must be on its way.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
     }
 }
 
@@ -365,12 +388,23 @@ pub struct CaptureRequest {
     pub operation_ref: OperationRef,
     /// How much, at most what is held.
     pub amount: Money,
+    /// The moment before which the request must be on its way; none if there is no such limit.
+    ///
+    /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
+    pub send_by: Option<Monotonic>,
 }
 
 impl CaptureRequest {
     /// A capture.
     pub fn new(payment: PaymentRef, operation_ref: OperationRef, amount: Money) -> Self {
-        Self { payment, operation_ref, amount }
+        Self { payment, operation_ref, amount, send_by: None }
+    }
+
+    /// With the moment before which it must be on its way.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
     }
 }
 
@@ -382,12 +416,49 @@ pub struct VoidRequest {
     pub payment: PaymentRef,
     /// Our persisted id of this void.
     pub operation_ref: OperationRef,
+    /// The moment before which the request must be on its way; none if there is no such limit.
+    ///
+    /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
+    pub send_by: Option<Monotonic>,
 }
 
 impl VoidRequest {
     /// A void.
     pub fn new(payment: PaymentRef, operation_ref: OperationRef) -> Self {
-        Self { payment, operation_ref }
+        Self { payment, operation_ref, send_by: None }
+    }
+
+    /// With the moment before which it must be on its way.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
+    }
+}
+
+/// Asks to take back an invoice that nobody has paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CancelRequest {
+    /// The open payment.
+    pub payment: PaymentRef,
+    /// The moment before which the request must be on its way; none if there is no such limit.
+    ///
+    /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
+    pub send_by: Option<Monotonic>,
+}
+
+impl CancelRequest {
+    /// A cancellation.
+    pub fn new(payment: PaymentRef) -> Self {
+        Self { payment, send_by: None }
+    }
+
+    /// With the moment before which it must be on its way.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
     }
 }
 
@@ -405,6 +476,10 @@ pub struct CreateCardSetup {
     pub notify_url: Option<CallbackUrl>,
     /// One provider's own options.
     pub options: Option<Options>,
+    /// The moment before which the request must be on its way; none if there is no such limit.
+    ///
+    /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
+    pub send_by: Option<Monotonic>,
 }
 
 impl CreateCardSetup {
@@ -416,7 +491,15 @@ impl CreateCardSetup {
             return_urls: None,
             notify_url: None,
             options: None,
+            send_by: None,
         }
+    }
+
+    /// With the moment before which it must be on its way.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
     }
 
     /// Checks what every provider checks.
@@ -502,6 +585,10 @@ pub struct ChargeRequest {
     pub notify_url: Option<CallbackUrl>,
     /// One provider's own options.
     pub options: Option<Options>,
+    /// The moment before which the request must be on its way; none if there is no such limit.
+    ///
+    /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
+    pub send_by: Option<Monotonic>,
 }
 
 impl ChargeRequest {
@@ -516,7 +603,15 @@ impl ChargeRequest {
             return_urls: None,
             notify_url: None,
             options: None,
+            send_by: None,
         }
+    }
+
+    /// With the moment before which it must be on its way.
+    #[must_use]
+    pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
+        self
     }
 
     /// Checks what every provider checks.
@@ -560,6 +655,24 @@ mod tests {
 
     impl ProviderOptions for Wishes {
         const PROVIDER: &'static str = "bank";
+    }
+
+    #[test]
+    fn a_request_carries_its_deadline() {
+        let reference = MerchantRef::parse("ABC00001").unwrap();
+        let moment = Some(Monotonic::from_millis(7));
+        let payment = PaymentRef::new(reference.clone(), None, crate::reference::Flow::new("page"));
+        let amount = Money::from_minor(100, Currency::MNT);
+        let id = || OperationRef::parse("op-1").unwrap();
+        let token = CardToken::new("token");
+        assert_eq!(CreateInvoice::new(reference.clone(), amount, "").send_by, None);
+        assert_eq!(CreateInvoice::new(reference.clone(), amount, "").send_by(moment).send_by, moment);
+        assert_eq!(CreateCardSetup::new(reference.clone()).send_by(moment).send_by, moment);
+        assert_eq!(ChargeRequest::new(reference, amount, token).send_by(moment).send_by, moment);
+        assert_eq!(RefundRequest::new(payment.clone(), id(), amount, "").send_by(moment).send_by, moment);
+        assert_eq!(CaptureRequest::new(payment.clone(), id(), amount).send_by(moment).send_by, moment);
+        assert_eq!(VoidRequest::new(payment.clone(), id()).send_by(moment).send_by, moment);
+        assert_eq!(CancelRequest::new(payment).send_by(moment).send_by, moment);
     }
 
     #[test]

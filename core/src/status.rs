@@ -65,7 +65,9 @@ pub enum OperationState {
     Reserved,
     /// Handed to the network; the answer is not known yet.
     Submitted,
-    /// The provider said yes.
+    /// The provider took it, and settles it later: it may still be refused. It is asked about, never repeated.
+    Accepted,
+    /// The provider said yes, and it is done.
     Succeeded,
     /// The provider said no, with a documented code.
     Refused,
@@ -79,6 +81,7 @@ impl OperationState {
         match self {
             Self::Reserved => "reserved",
             Self::Submitted => "submitted",
+            Self::Accepted => "accepted",
             Self::Succeeded => "succeeded",
             Self::Refused => "refused",
             Self::Unknown => "unknown",

@@ -15,7 +15,7 @@ use crate::provider::{
     CancelProvider, CaptureProvider, ChargeProvider, QueryProvider, TokenizeProvider, VoidProvider,
 };
 use crate::reference::{MerchantRef, PaymentRef, ProviderRef};
-use crate::request::{CaptureRequest, CardSetupAnswer, Charge, ChargeRequest, VoidRequest};
+use crate::request::{CancelRequest, CaptureRequest, CardSetupAnswer, Charge, ChargeRequest, VoidRequest};
 use crate::status::{Payment, PaymentStatus};
 
 /// Something that the provider has proven: by a checksum that covers it, or by answering our own question.
@@ -131,8 +131,8 @@ pub async fn void(provider: &dyn VoidProvider, request: &VoidRequest) -> Result<
 ///
 /// # Errors
 /// As [`charge`].
-pub async fn cancel(provider: &dyn CancelProvider, payment: &PaymentRef) -> Result<Verified<Payment>> {
-    answer_about(payment, provider.cancel(payment).await?)
+pub async fn cancel(provider: &dyn CancelProvider, request: &CancelRequest) -> Result<Verified<Payment>> {
+    answer_about(&request.payment, provider.cancel(request).await?)
 }
 
 /// Proves the answer to a write: what it says of another payment says nothing of this one.

@@ -53,7 +53,8 @@ impl Shop {
 
     async fn act(&self, payment: &PaymentRecord, action: &str, key: Option<IdempotencyKey>) -> Result<()> {
         let id = payment.id.clone();
-        match action {
+        // The order's page shows how each stands: one that is only accepted is settled later.
+        let operation = match action {
             "refund-half" | "refund-rest" => {
                 let mut refund = RefundPayment::new(id, "the customer brought it back");
                 refund.key = key;
@@ -61,19 +62,22 @@ impl Shop {
                     let taken = payment.taken().ok_or("nothing was taken")?;
                     refund = refund.amount(Money::from_minor(taken.minor() / 2, taken.currency()));
                 }
-                self.payments.refund(refund).await?;
+                self.payments.refund(refund).await?
             }
             "capture" => {
                 let mut capture = CapturePayment::new(id);
                 capture.key = key;
-                self.payments.capture(capture).await?;
+                self.payments.capture(capture).await?
             }
             "void" => {
                 let mut void = VoidPayment::new(id, "sold out");
                 void.key = key;
-                self.payments.void(void).await?;
+                self.payments.void(void).await?
             }
             _ => return Err("the actions are refund-half, refund-rest, capture and void".into()),
+        };
+        if !operation.is_done() {
+            tracing::info!(operation = %operation.record().operation_ref, "accepted, and settled later");
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 //! * `ways.rs` is how a customer pays: which account is asked for what.
 //! * `pages.rs` is what a customer sees; `counter.rs` what the shop does with an order that exists: refund, capture, void.
 //! * `on_axum.rs` and `on_actix.rs` put the pages and Tulbur's routes on a web framework: two shops, and one is enough.
-//! * `stop.rs` lets a test end the process at a named point.
+//! * `stop.rs` lets a test end or stop the process at a named point, and put its clock wrong.
 //!
 //! What it shows of Tulbur is all in [`open`]: the providers' accounts, a store, a handler, the web adapter.
 
@@ -35,7 +35,7 @@ use tulbur::web::{Web, WebSettings};
 use bank::Banks;
 use goods::Goods;
 use pages::Shop;
-use stop::{Stop, StopAtSent};
+use stop::{Stop, StopAtSent, WrongClock};
 
 type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
@@ -75,6 +75,12 @@ struct Options {
     /// Stand still at a named point of a payment's way, to be killed there: for tests
     #[arg(long, hide = true, value_name = "POINT")]
     stop_at: Option<String>,
+    /// Say when a write is at a point of its way, and dwell there for so many milliseconds, to be stopped there: for tests
+    #[arg(long, hide = true, value_name = "MILLISECONDS")]
+    dwell: Option<u64>,
+    /// Put the clock so many seconds ahead: for tests
+    #[arg(long, hide = true, value_name = "SECONDS")]
+    clock_ahead: Option<u64>,
 }
 
 impl Options {
@@ -176,8 +182,11 @@ where
 
 /// Everything that an application does to take payments.
 async fn open(options: &Options, home: &Url, bank: &Banks, goods: &Goods) -> Result<Payments> {
-    let stop = Stop::at(options.stop_at.as_deref())?;
+    let stop = Stop::at(options.stop_at.as_deref())?.dwelling(options.dwell.map(Duration::from_millis));
     let mut env = tulbur::reqwest::standard_env()?;
+    if let Some(ahead) = options.clock_ahead {
+        env.clock = Arc::new(WrongClock::new(env.clock, Duration::from_secs(ahead)));
+    }
     env.transport = Arc::new(StopAtSent::new(env.transport, stop.clone()));
 
     let store = open_store(&options.database()).await?;
@@ -231,6 +240,7 @@ fn accounts(banks: &Banks) -> Result<Vec<AccountConfig>> {
 fn hasty() -> Schedule {
     let mut schedule = Schedule::default();
     schedule.operation_lease = Duration::from_millis(1500);
+    schedule.longest_write = Some(Duration::from_millis(900));
     schedule.work_lease = Duration::from_millis(1500);
     schedule.unresolved_after = Duration::from_secs(5);
     schedule.margin = Duration::from_secs(2);

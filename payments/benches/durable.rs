@@ -1,4 +1,4 @@
-//! What durability costs, as ratios of two things measured in turn on one machine.
+//! Measures the cost of durability, as ratios of two things measured in turn on one machine.
 //!
 //! `cargo bench -p tulbur-payments --features sqlite,postgres,store-suite --bench durable`; with `-- acks`, `-- due` or
 //! `-- memory` only that, with `sqlite` too only on SQLite. The databases are in the target folder, so on a real disk;
@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_types, clippy::float_arithmetic, reason = "measured numbers, not money")]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "what is measured is printed")]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/it/support/mod.rs"]
 mod support;
 
 use std::path::Path;

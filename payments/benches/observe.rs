@@ -4,7 +4,7 @@
 #![allow(clippy::disallowed_types, reason = "the metrics crate's numbers are floats")]
 #![allow(clippy::print_stdout, reason = "what is measured is printed")]
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/it/support/mod.rs"]
 mod support;
 
 use std::collections::HashMap;

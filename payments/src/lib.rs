@@ -12,67 +12,49 @@
 //! * Late money is never dropped; what nobody finishes ends by itself; what does not fit is listed for a person.
 //! * Card tokens and raw messages are sealed in the database; an application sees only a [`CardId`].
 
-mod ask;
-mod deliver;
+mod decide;
+mod engine;
 mod error;
-mod event;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod group;
-mod memory;
-mod observe;
-mod open;
-mod operate;
-mod operation;
-mod pace;
-mod payments;
-#[cfg(feature = "postgres")]
-pub mod postgres;
-mod probe;
-mod proven;
-pub mod reconcile;
-mod record;
-mod redact;
-mod replay;
-mod request;
-mod reseal;
-mod schedule;
-mod seal;
-#[cfg(feature = "sqlite")]
-pub mod sqlite;
+mod metrics;
+mod model;
+mod operator;
 pub mod store;
 #[cfg(feature = "store-suite")]
 pub mod store_suite;
-mod transition;
-mod wakes;
 pub mod webhook;
-mod worker;
 
-pub use ask::Watch;
-pub use deliver::NotifyTarget;
+pub use engine::ask::Watch;
+pub use engine::notify::NotifyTarget;
+pub use engine::payments::{Payments, PaymentsBuilder};
+pub use engine::probe::{Point, Probe};
+pub use engine::throttle::{AccountState, CircuitState, Pace};
 pub use error::{Error, Result, StoreError};
-pub use event::{
+pub use metrics::{METRICS, Metric, MetricKind, describe_metrics};
+pub use model::event::{
     AttentionItem, AttentionKind, Event, EventHandler, EventKind, GiveUp, HandlerError, History,
-    HistoryEntry, Source, Timing,
+    HistoryEntry, RetryLimit, Source, Timing,
 };
-pub use memory::MemoryStore;
-pub use observe::{METRICS, Metric, MetricKind, describe_metrics};
-pub use operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
-pub use pace::{AccountState, CircuitState, Pace};
-pub use payments::{Payments, PaymentsBuilder};
-#[cfg(feature = "postgres")]
-pub use postgres::PostgresStore;
-pub use probe::{Point, Probe};
-pub use record::{
+pub use model::operation::{
+    IdempotencyKey, KeyRecord, KeySubject, Operation, OperationKind, OperationRecord,
+};
+pub use model::record::{
     Card, CardId, CardRecord, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId,
     PaymentRecord, Purpose, Status,
 };
-pub use redact::{ShownDelivery, ShownField};
-pub use replay::{MadeDue, Replayed, make_due, strike_off};
-pub use request::{CapturePayment, ChargeCard, OpenCardSetup, OpenPayment, RefundPayment, VoidPayment};
-pub use reseal::{ResealFrom, Resealed};
-pub use schedule::Schedule;
-pub use seal::SealingKeys;
+pub use model::request::{
+    CapturePayment, ChargeCard, OpenCardSetup, OpenPayment, RefundPayment, VoidPayment,
+};
+pub use model::schedule::Schedule;
+pub use operator::handlers::{remove_handler, unpark};
+pub use operator::reconcile;
+pub use operator::replay::{MadeDue, Replayed, make_due, resolve_item};
+pub use operator::reseal::{ResealFrom, Resealed};
+pub use operator::shown::{ShownDelivery, ShownField};
+pub use store::memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use store::postgres::{self, PostgresStore};
+pub use store::seal::SealingKeys;
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
-pub use store::{Store, StoreSettings, open_store};
+pub use store::sqlite::{self, SqliteStore};
+pub use store::{Outbox, Store, StoreSettings, open_store};
 pub use webhook::{Webhook, WebhookRefused, WebhookSecrets};

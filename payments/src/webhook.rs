@@ -23,9 +23,9 @@ use tulbur_core::{
     is_loopback,
 };
 
+use crate::engine::throttle::{Gate, Pace, PutOff};
 use crate::error::{Error, Result};
-use crate::event::{Event, EventHandler, EventKind, GiveUp, HandlerError, Timing};
-use crate::pace::{Gate, Pace, PutOff};
+use crate::model::event::{Event, EventHandler, EventKind, GiveUp, HandlerError, RetryLimit, Timing};
 
 /// How long an endpoint may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -33,6 +33,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const AT_ONCE: usize = 16;
 /// How long an event waits for its turn at a slow endpoint before it goes back to the outbox.
 const TURN_WITHIN: Duration = Duration::from_secs(20);
+/// How long an endpoint may be away before an event is given up: over a weekend.
+const GIVEN_UP_AFTER: Duration = Duration::from_hours(72);
 /// How far a receiver's clock and ours may be apart, as Standard Webhooks' own libraries have it.
 const TOLERANCE: Duration = Duration::from_mins(5);
 
@@ -224,7 +226,7 @@ impl Webhook {
         let host = self.url.host_str().unwrap_or("-");
         let permit = self
             .gate
-            .enter(self.clock.now())
+            .enter(self.clock.monotonic())
             .map_err(|PutOff { .. }| format!("{host} does not answer; it is left in peace for a while"))?;
         let body = body_of(event).to_string().into_bytes();
         let now = self.clock.now();
@@ -236,7 +238,7 @@ impl Webhook {
             .with_header("webhook-timestamp", timestamp)
             .with_header("webhook-signature", signature);
         let answer = self.transport.send(request).await;
-        let now = self.clock.now();
+        let now = self.clock.monotonic();
         let failure = match answer {
             Ok(answer) if (200..300).contains(&answer.status) => {
                 permit.answered();
@@ -291,6 +293,10 @@ impl EventHandler for Webhook {
     fn in_order(&self) -> bool {
         false
     }
+
+    fn retry_limit(&self) -> RetryLimit {
+        RetryLimit::Age(GIVEN_UP_AFTER)
+    }
 }
 
 fn refuse(field: &'static str, why: impl Into<String>) -> Error {
@@ -303,6 +309,7 @@ fn type_of(kind: &EventKind) -> &'static str {
         EventKind::PaidAgain { .. } => "payment.paid_again",
         EventKind::Authorized { .. } => "payment.authorized",
         EventKind::Refunded { .. } => "payment.refunded",
+        EventKind::RefundAccepted { .. } => "payment.refund_accepted",
         EventKind::OperationRefused { .. } => "payment.operation_refused",
         EventKind::Declined { .. } => "payment.declined",
         EventKind::Canceled => "payment.canceled",
@@ -325,7 +332,7 @@ fn body_of(event: &Event) -> Value {
         EventKind::PaidAgain { amount } | EventKind::Authorized { amount } => {
             json!({ "amount": amount_of(*amount) })
         }
-        EventKind::Refunded { operation, amount } => {
+        EventKind::Refunded { operation, amount } | EventKind::RefundAccepted { operation, amount } => {
             json!({ "operation": operation, "amount": amount_of(*amount) })
         }
         EventKind::OperationRefused { operation, kind, code, text } => {

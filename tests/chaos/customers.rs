@@ -1,4 +1,4 @@
-//! What customers do: buy in every way, pay or not, try again, bring things back.
+//! Simulates customers: they buy in every way, pay or not, retry, and ask for refunds.
 
 use std::time::{Duration, Instant};
 
@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 use tulbur_tests::{Chance, eventually};
 
 use super::street::{Saved, Street};
+
+/// How long a shop is waited for before the same is sent again, perhaps to another one: longer than its leases, and
+/// shorter than most stops that are past them.
+const PATIENCE: Duration = Duration::from_millis(1800);
 
 /// A way to buy: the product, the word of the form, how often it is chosen, and whose books it is in.
 struct Way {
@@ -92,8 +96,8 @@ impl<'a> Customer<'a> {
         }
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         for _ in 0..40 {
-            let answer = self.street.caller(&mut self.chance).post(path, &form).await;
-            match answer {
+            let asked = self.street.caller(&mut self.chance).post(path, &form);
+            match tokio::time::timeout(PATIENCE, asked).await.unwrap_or(None) {
                 Some((303, _)) => return true,
                 // The provider was not there, or it is paid already, or nobody knows yet.
                 Some(_) if self.chance.below(4) == 0 => return false,
@@ -136,7 +140,7 @@ impl<'a> Customer<'a> {
                     let action = if self.chance.below(4) == 0 { "void" } else { "capture" };
                     self.asks(id, action).await;
                 }
-                Some("paid") if payment["account"] != "golomt-ecommerce" && self.chance.below(4) == 0 => {
+                Some("paid") if payment["account"] != "golomt-ecommerce" && self.chance.below(2) == 0 => {
                     let instore = payment["account"] == "golomt-instore";
                     self.asks(id, if instore { "refund-rest" } else { "refund-half" }).await;
                     if !instore && self.chance.below(3) == 0 {
@@ -150,12 +154,21 @@ impl<'a> Customer<'a> {
 
     /// Sends a form of the counter until a shop answers; its key makes it one request.
     async fn asks(&mut self, payment: &str, action: &str) {
+        if action.starts_with("refund") {
+            let mut asked = self.street.refunds_asked.lock().expect("no customer panicked");
+            *asked.entry(payment.to_owned()).or_default() += 1;
+        }
         let key = format!("{}-{action}-{}", self.order, self.chance.below(1_000_000));
         let form = [("payment", payment), ("action", action), ("key", key.as_str())];
         let path = format!("orders/{}/counter", self.order);
-        for _ in 0..40 {
-            match self.street.caller(&mut self.chance).post(&path, &form).await {
-                // The shop is dead, or its database is.
+        let first = self.chance.below(40);
+        for attempt in first..first + 40 {
+            // The next shop in turn, not the one that stands still.
+            let shops = &self.street.callers;
+            let shop = &shops[usize::try_from(attempt).unwrap_or(0) % shops.len()];
+            let asked = shop.post(&path, &form);
+            match tokio::time::timeout(PATIENCE, asked).await.unwrap_or(None) {
+                // The shop is dead or stands still, or its database does.
                 None | Some((503, _)) => self.pauses(250).await,
                 Some(_) => return,
             }

@@ -61,12 +61,19 @@ struct Evidence {
     books: HashMap<(String, String), Value>,
     /// The keys of the items, each of which names one payment or one operation.
     listed: HashSet<String>,
+    /// How many refunds of each payment were asked for, by its id.
+    refunds_asked: HashMap<String, u64>,
 }
 
 impl Evidence {
     /// Whether the payment itself is listed; an operation on it is listed by [`Evidence::has_operation`].
     fn has_payment(&self, id: &str) -> bool {
         ["unresolved-operation", "unproven"].iter().any(|kind| self.listed.contains(&format!("{kind}/{id}")))
+    }
+
+    /// Whether it is listed that more was given back than was taken.
+    fn has_too_much_refunded(&self, id: &str) -> bool {
+        self.listed.contains(&format!("over-refunded/{id}"))
     }
 
     fn has_operation(&self, reference: &str) -> bool {
@@ -161,7 +168,8 @@ pub(crate) async fn judge(street: &Street) -> Verdict {
 }
 
 async fn look(street: &Street, chance: &mut Chance) -> Look {
-    let mut evidence = Evidence { books: HashMap::new(), listed: HashSet::new() };
+    let refunds_asked = street.refunds_asked.lock().expect("no customer panicked").clone();
+    let mut evidence = Evidence { books: HashMap::new(), listed: HashSet::new(), refunds_asked };
     for provider in PROVIDERS {
         for entry in street.sandbox.books(provider).payments().await {
             let reference = entry["reference"].as_str().unwrap_or_default().to_owned();
@@ -326,17 +334,22 @@ fn one_payments_operations(
         }
     }
     verdict.refunds += done.len();
-    refunds(entry, payment, &done, &unknown)?;
+    let listed = evidence.has_too_much_refunded(&text_of(payment, "id"));
+    refunds(entry, payment, &done, &unknown, listed)?;
+    let asked = evidence.refunds_asked.get(&text_of(payment, "id")).copied().unwrap_or(0);
+    refunds_are_within_bounds(entry, payment, asked)?;
     Ok(found)
 }
 
 /// The refunds in the books are those that are done here, and perhaps some that are unknown: by their ids where the
-/// provider keeps ours, else by their number and sum.
+/// provider keeps ours, else by their number and sum. Where a provider's answer told of more than it gave, which the fault of
+/// the tampered amount does, that is what was recorded, and it is listed.
 fn refunds(
     entry: Option<&Value>,
     payment: &Value,
     done: &[&Value],
     unknown: &[&Value],
+    too_much_is_listed: bool,
 ) -> Result<(), String> {
     let amount = |operation: &&Value| hundredths(&operation["amount"]);
     let sum_done: u64 = done.iter().map(amount).sum();
@@ -368,7 +381,25 @@ fn refunds(
             possible.iter().map(|(count, sum)| (count + 1, sum + amount(operation))).collect();
         possible.extend(with_it);
     }
-    if possible.contains(&(count, sum)) { Ok(()) } else { wrong(&json!({ "count": count, "sum": sum })) }
+    let fits = |(number, total): &(u64, u64)| {
+        *number == count && (*total == sum || (too_much_is_listed && *total > sum))
+    };
+    if possible.iter().any(fits) { Ok(()) } else { wrong(&json!({ "count": count, "sum": sum })) }
+}
+
+/// Checks that each requested refund happened at most once, and that no more was refunded than was taken.
+fn refunds_are_within_bounds(entry: Option<&Value>, payment: &Value, asked: u64) -> Result<(), String> {
+    let Some(entry) = entry else { return Ok(()) };
+    let count = entry["refunds"].as_u64().unwrap_or(0);
+    if count > asked {
+        return Err(format!("{asked} refunds were asked for, and {count} are in the books: {payment}"));
+    }
+    let orders = entry["refundOrders"].as_object();
+    let given = orders.map_or(hundredths(&entry["refunded"]), |orders| orders.values().map(hundredths).sum());
+    if count > 0 && given > hundredths(&entry["amount"]) {
+        return Err(format!("more was given back than was taken: {entry}"));
+    }
+    Ok(())
 }
 
 /// Reads `1500.00 MNT`, `500`, `0.5`; nothing is zero.

@@ -1,5 +1,6 @@
 //! The sandbox, the shops and their database, from the first order to the last question.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use tokio::sync::Mutex;
 use tulbur_payments::store_suite::{TestDatabase, postgres_for_tests};
 use tulbur_tests::{Caller, Chance, Sandbox, Shop, number, shop_program};
 
-use super::accidents::{Accidents, Struck};
+use super::accidents::{Accidents, Occurrences};
 use super::customers::Customer;
 use super::judge;
 
@@ -67,6 +68,8 @@ pub(crate) struct Street {
     pub(crate) callers: Vec<Caller>,
     /// What the customers of the test could pay with.
     pub(crate) cards: Vec<Saved>,
+    /// How many refunds of each payment customers asked for, each under a key of its own, by the payment's id.
+    pub(crate) refunds_asked: std::sync::Mutex<HashMap<String, u64>>,
     pub(crate) kills: AtomicU32,
     pub(crate) server_restarts: AtomicU32,
     next: AtomicU64,
@@ -91,11 +94,16 @@ impl Street {
         let program =
             shop_program(env!("CARGO_BIN_EXE_shop-process"), env!("CARGO_BIN_EXE_shop-actix-process"));
         let mut all = Vec::new();
-        for _ in 0..shops {
+        for number in 0..shops {
             // One folder: the shops share the key that seals what they store.
-            let mut shop = Shop::new(program, &home, &sandbox).option("--lifetime", "12");
+            let mut shop =
+                Shop::new(program, &home, &sandbox).option("--lifetime", "12").option("--dwell", "25");
             if let Some(address) = database.address() {
                 shop = shop.option("--database", address);
+                if number == 1 {
+                    // What counts is the database's clock, which all of them share; on a file it is the machine's.
+                    shop = shop.option("--clock-ahead", "130");
+                }
             }
             shop.start(None).await;
             all.push(shop);
@@ -108,6 +116,7 @@ impl Street {
             shops: all.into_iter().map(Mutex::new).collect(),
             callers,
             cards: Vec::new(),
+            refunds_asked: std::sync::Mutex::default(),
             kills: AtomicU32::new(0),
             server_restarts: AtomicU32::new(0),
             next: AtomicU64::new(0),
@@ -160,7 +169,7 @@ impl Street {
         for customer in customers {
             customer.await.expect("a customer does not panic");
         }
-        let struck = accidents.end().await;
+        let (occurrences, stops) = accidents.end().await;
         let busy = began.elapsed();
         println!(
             "seed {}: {} orders in {} s, {} kills, {} restarts of the database server",
@@ -170,20 +179,22 @@ impl Street {
             self.kills.load(Ordering::Relaxed),
             self.server_restarts.load(Ordering::Relaxed)
         );
+        println!("{stops}");
         let verdict = judge::judge(&self).await;
         println!("{verdict}");
-        print_struck(&struck);
+        print_occurrences(&occurrences);
         assert!(self.kills.load(Ordering::Relaxed) > 0, "nobody was killed");
+        assert!(stops.of_writes() > 0, "no shop was stopped past the lease of a write: {stops}");
         if self.database.can_restart() {
             let restarts = self.server_restarts.load(Ordering::Relaxed);
             assert_eq!(restarts, 1, "the database server was not restarted");
         }
-        let missing: Vec<String> = struck
+        let missing: Vec<String> = occurrences
             .iter()
             .filter(|one| one.times == 0)
             .map(|one| format!("{} of {}", one.kind, one.provider))
             .collect();
-        assert!(missing.is_empty(), "these faults never struck: {}", missing.join(", "));
+        assert!(missing.is_empty(), "these faults never occurred: {}", missing.join(", "));
         println!("{} s in all", began.elapsed().as_secs());
     }
 
@@ -192,11 +203,11 @@ impl Street {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "how often each fault struck")]
-fn print_struck(struck: &[Struck]) {
-    println!("faults that struck:");
+#[expect(clippy::print_stdout, reason = "how often each fault occurred")]
+fn print_occurrences(occurrences: &[Occurrences]) {
+    println!("faults that occurred:");
     for provider in PROVIDERS {
-        let of: Vec<String> = struck
+        let of: Vec<String> = occurrences
             .iter()
             .filter(|one| one.provider == provider)
             .map(|one| format!("{} {}", one.kind, one.times))

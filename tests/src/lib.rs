@@ -1,4 +1,4 @@
-//! What whole-system tests share: the shop and the sandbox as processes of their own, and the bank's books.
+//! Shared parts of the whole-system tests: the shop and the sandbox as processes of their own, and the bank's books.
 
 pub mod browser;
 pub mod codes;
@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::watch;
 
 /// The provider that the shop sells through.
 pub const PROVIDER: &str = "golomt-ecommerce";
@@ -89,7 +90,8 @@ pub fn free_port() -> u16 {
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    out: Lines<BufReader<ChildStdout>>,
+    /// None once [`Process::points`] reads it.
+    out: Option<Lines<BufReader<ChildStdout>>>,
 }
 
 impl Process {
@@ -107,13 +109,14 @@ impl Process {
             .spawn()
             .unwrap_or_else(|error| panic!("{program} does not start: {error}"));
         let out = child.stdout.take().expect("its output is piped");
-        Self { child, out: BufReader::new(out).lines() }
+        Self { child, out: Some(BufReader::new(out).lines()) }
     }
 
     /// The first line that begins so, within a minute: in a long run the sandbox has much to write between two answers.
     pub async fn line(&mut self, beginning: &str) -> String {
+        let out = self.out.as_mut().expect("nobody else reads it");
         let found = tokio::time::timeout(Duration::from_mins(1), async {
-            while let Some(line) = self.out.next_line().await.expect("its output is text") {
+            while let Some(line) = out.next_line().await.expect("its output is text") {
                 if line.starts_with(beginning) {
                     return Some(line);
                 }
@@ -127,6 +130,43 @@ impl Process {
         }
     }
 
+    /// Stops it where it stands, until it is sent on; it can be killed all the same, and is when it is dropped.
+    pub async fn pause(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets it go on after [`Process::pause`].
+    pub async fn resume(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await.expect("kill is there");
+        assert!(sent.success());
+    }
+
+    /// Reads what it prints from now on, and says at which points of writes it is.
+    fn points(&mut self) -> watch::Receiver<Vec<String>> {
+        let (send, receive) = watch::channel(Vec::new());
+        if let Some(mut out) = self.out.take() {
+            tokio::spawn(async move {
+                while let Ok(Some(line)) = out.next_line().await {
+                    match line.split_once(' ') {
+                        Some(("at", point)) => send.send_modify(|points| points.push(point.to_owned())),
+                        Some(("past", point)) => send.send_modify(|points| {
+                            if let Some(place) = points.iter().position(|one| one == point) {
+                                points.swap_remove(place);
+                            }
+                        }),
+                        _ => {}
+                    }
+                }
+            });
+        }
+        receive
+    }
+
     /// `kill -9`, and its end.
     pub async fn kill(mut self) {
         self.child.kill().await.expect("it can be killed");
@@ -134,9 +174,7 @@ impl Process {
 
     /// Asks it to end, as Ctrl-C does, and waits until it has.
     pub async fn terminate(mut self) {
-        let id = self.child.id().expect("it runs").to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().await.expect("kill is there");
-        assert!(asked.success());
+        self.signal("-TERM").await;
         let ended = tokio::time::timeout(Duration::from_secs(20), self.child.wait()).await;
         assert!(ended.expect("it ends within twenty seconds").expect("it can be waited for").success());
     }
@@ -278,6 +316,8 @@ pub struct Shop {
     level: String,
     further: Vec<String>,
     process: Option<Process>,
+    /// The points of writes at which it dwells, if it was told to.
+    points: Option<watch::Receiver<Vec<String>>>,
     http: reqwest::Client,
 }
 
@@ -297,6 +337,7 @@ impl Shop {
             level: "warn".to_owned(),
             further: Vec::new(),
             process: None,
+            points: None,
             http,
         }
     }
@@ -338,7 +379,33 @@ impl Shop {
         let mut process =
             Process::start(&self.program, &arguments, &self.folder.join("shop.log"), &self.level);
         process.line("The shop:").await;
+        self.points = self.further.iter().any(|option| option == "--dwell").then(|| process.points());
         self.process = Some(process);
+    }
+
+    /// Waits until the shop dwells at a point of a write that is called so, or begins so, but not for longer than this.
+    pub async fn dwells(&mut self, at: &str, patience: Duration) {
+        let points = self.points.as_mut().expect("it was started with `--dwell`");
+        drop(
+            tokio::time::timeout(
+                patience,
+                points.wait_for(|points| points.iter().any(|point| point.starts_with(at))),
+            )
+            .await,
+        );
+    }
+
+    /// Stops it where it stands, and says at which points of writes that is.
+    pub async fn pause(&mut self) -> Vec<String> {
+        self.process.as_ref().expect("it runs").pause().await;
+        // What it printed before may still be on its way.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        self.points.as_ref().map(|points| points.borrow().clone()).unwrap_or_default()
+    }
+
+    /// Lets it go on after [`Shop::pause`].
+    pub async fn resume(&self) {
+        self.process.as_ref().expect("it runs").resume().await;
     }
 
     /// Waits until it stands still at the point that it was started with.

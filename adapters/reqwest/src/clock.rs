@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-use tulbur_core::{Clock, Timestamp, async_trait, system_now};
+use tulbur_core::{Clock, Monotonic, Timestamp, async_trait, system_monotonic, system_now};
 
-/// The system's wall clock, and tokio's timer.
+/// The system's clocks for the time of day and for time that passes, and tokio's timer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TokioClock;
 
@@ -10,6 +10,10 @@ pub struct TokioClock;
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
         system_now()
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        system_monotonic()
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -23,8 +27,9 @@ mod tests {
 
     #[tokio::test]
     async fn it_moves_on_its_own() {
-        let before = TokioClock.now();
+        let (before, start) = (TokioClock.now(), TokioClock.monotonic());
         TokioClock.sleep(Duration::from_millis(20)).await;
         assert!(TokioClock.now().since(before) >= Duration::from_millis(15));
+        assert!(TokioClock.monotonic().since(start) >= Duration::from_millis(15));
     }
 }

@@ -24,7 +24,7 @@ mod transport;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tulbur_core::layers::{Metrics, Retry, Timeout, Tracing};
+use tulbur_core::layers::{Deadline, Metrics, Retry, Timeout, Tracing};
 use tulbur_core::{BuildEnv, Clock, HttpTransport, RandomIds, Result};
 
 pub use clock::TokioClock;
@@ -40,14 +40,15 @@ pub fn standard_env() -> Result<BuildEnv> {
 
 /// As [`standard_env`], with a transport of one's own limits.
 ///
-/// From the outside in: a repeat where it is safe, then metrics and a span for every try, then a timeout for one
-/// try. The transport's own timeout comes first, because it knows whether a connection was made; the outer one
-/// only holds should that ever fail.
+/// From the outside in: a repeat where it is safe, then metrics and a span for every try, then for each try the
+/// deadline of a write and a timeout. The transport's own timeout comes first, because it knows whether a connection
+/// was made; the outer one only holds should that ever fail.
 pub fn env_with(transport: ReqwestTransport) -> BuildEnv {
     let clock: Arc<dyn Clock> = Arc::new(TokioClock);
     let limit = transport.timeout() + Duration::from_secs(1);
     let timed = Timeout::new(transport, clock.clone(), limit);
-    let watched = Metrics::new(Tracing::new(timed), clock.clone());
+    let in_time = Deadline::new(timed, clock.clone());
+    let watched = Metrics::new(Tracing::new(in_time), clock.clone());
     let repeated: Arc<dyn HttpTransport> = Arc::new(Retry::new(watched, clock.clone()));
     BuildEnv::new(repeated, clock, Arc::new(RandomIds))
 }

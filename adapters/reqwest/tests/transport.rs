@@ -320,3 +320,15 @@ async fn the_standard_ports_work_together() {
     assert_ne!(env.ids.uuid_v7(), env.ids.uuid_v7());
     assert!(env.clock.now().as_millis() > 1_700_000_000_000);
 }
+
+#[tokio::test]
+async fn a_write_whose_time_is_over_does_not_leave() {
+    let env = tulbur_reqwest::standard_env().unwrap();
+    let address = answers("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    let late = write_to(&base(address), "{}").send_by(Some(env.clock.monotonic()));
+    assert_failed(env.transport.send(late).await, Phase::NeverSent, TransportFault::TooLate);
+    // The one connection that the other side takes is still to be had.
+    let in_time = env.clock.monotonic().after(Duration::from_secs(30));
+    let answer = env.transport.send(write_to(&base(address), "{}").send_by(Some(in_time))).await.unwrap();
+    assert_eq!(&answer.body[..], b"ok");
+}

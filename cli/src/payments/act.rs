@@ -11,7 +11,7 @@ use tulbur::core::{OperationRef, OperationState, QueryBy};
 use tulbur::payments::store::Find;
 use tulbur::payments::{
     AttentionItem, AttentionKind, IdempotencyKey, OperationKind, OperationRecord, PaymentId, PaymentRecord,
-    Payments, RefundPayment, Store, make_due, strike_off,
+    Payments, RefundPayment, Store, make_due, resolve_item, unpark,
 };
 use tulbur::{ErrorKind, Money};
 
@@ -43,8 +43,8 @@ running application does, within seconds. Either way an answer that was lost is 
 Examples:
   tulbur payments retry 0193f2c8a4b77c1e9d3f5a6b7c8d9e0f
   tulbur payments retry order-1042 --by Saruul
-  tulbur payments retry --all-given-up
-      once a handler is repaired: all events that were given up")]
+  tulbur payments retry --all-given-up --handler ship
+      once a handler is repaired: all events that were given up for it")]
 pub(super) struct RetryOptions {
     /// The payment, or what else it is called
     #[arg(required_unless_present = "all_given_up")]
@@ -52,6 +52,9 @@ pub(super) struct RetryOptions {
     /// All events of all orders that were given up
     #[arg(long, conflicts_with = "name")]
     all_given_up: bool,
+    /// Only those that this handler of the application was given up for
+    #[arg(long, value_name = "HANDLER", requires = "all_given_up")]
+    handler: Option<String>,
     /// Who asks for it, for the history [default: the user's name]
     #[arg(long, value_name = "NAME", value_parser = parse_name)]
     by: Option<String>,
@@ -63,7 +66,9 @@ pub(super) async fn retry(
     store: &Arc<dyn Store>,
     json: bool,
 ) -> Result<(), Failure> {
-    let Some(name) = &options.name else { return deliver_all(&**store, json).await };
+    let Some(name) = &options.name else {
+        return deliver_all(&**store, options.handler.as_deref(), json).await;
+    };
     let payment = super::find_one(store, name).await?;
     let by = who(options.by.as_deref());
     let (asked_here, why, due, after) = match setup.hands(store).await? {
@@ -116,10 +121,12 @@ pub(super) async fn retry(
     Ok(print(&text)?)
 }
 
-async fn deliver_all(store: &dyn Store, json: bool) -> Result<(), Failure> {
+async fn deliver_all(store: &dyn Store, handler: Option<&str>, json: bool) -> Result<(), Failure> {
     let mut count = 0;
-    for event in store.parked_events(u32::MAX >> 1).await? {
-        count += usize::from(store.unpark_event(&event.id, now()).await?);
+    for parked in store.parked_deliveries(u32::MAX >> 1).await? {
+        if handler.is_none_or(|handler| parked.handler == handler) {
+            count += usize::from(unpark(store, &parked, now()).await?);
+        }
     }
     if json {
         return print_json(&json!({ "events": count }));
@@ -140,7 +147,7 @@ Examples:
   tulbur payments resolve 0193f2c8a4b77c1e9d3f5a6b7c8d9e0f --never --by Saruul
       this payment was not paid and never will be; or this refund was not made
   tulbur payments resolve amount-mismatch/0193f2c8a4b77c1e9d3f5a6b7c8d9e0f/5f9c --done --by Saruul
-      strikes the item off the list and changes nothing else")]
+      resolves the item and changes nothing else")]
 pub(super) struct ResolveOptions {
     /// The key of an item, an operation, or a payment
     subject: String,
@@ -178,26 +185,23 @@ pub(super) async fn resolve(
     if options.done {
         let item = item.ok_or_else(|| {
             Failure::new(format!(
-                "there is no open item `{}`; --done strikes off an item by its key, as `tulbur payments attention` lists it",
+                "there is no open item `{}`; --done resolves an item by its key, as `tulbur payments attention` lists it",
                 options.subject
             ))
         })?;
         agree(
-            &format!(
-                "Item `{}` ({}) is struck off the list. Nothing else is changed.",
-                item.key, item.detail
-            ),
+            &format!("Item `{}` ({}) is resolved. Nothing else is changed.", item.key, item.detail),
             options.yes,
         )?;
-        strike_off(&**store, item, &options.by, now()).await?;
-        return told(json, &format!("Struck off: {}.", item.key), &json!({ "struck_off": item.key }));
+        resolve_item(&**store, item, &options.by, now()).await?;
+        return told(json, &format!("Resolved: {}.", item.key), &json!({ "resolved": item.key }));
     }
     let subject = subject_of(&**store, item, &options.subject).await?;
     let account = match &subject {
         Subject::Operation(operation) => &operation.account,
         Subject::Payment(payment) => &payment.account,
     };
-    let payments = setup.need_hands(store, account, "a person's word about a payment").await?;
+    let payments = setup.need_hands(store, account, "an operator's decision about a payment").await?;
     match subject {
         Subject::Operation(operation) => resolve_operation(options, &payments, &operation, json).await,
         Subject::Payment(payment) => {
@@ -214,7 +218,7 @@ async fn resolve_operation(
 ) -> Result<(), Failure> {
     if operation.state != OperationState::Unknown {
         return Err(Failure::new(format!(
-            "operation `{}` is {}; only what is unknown needs a person's word",
+            "operation `{}` is {}; only an unknown one needs an operator's decision",
             operation.operation_ref, operation.state
         )));
     }
@@ -273,7 +277,7 @@ async fn resolve_payment(
     agree(&warning, options.yes)?;
     let after = payments.declare_payment(&payment.id, options.happened, &options.by).await?;
     if let Some(item) = item.filter(|item| item.kind == AttentionKind::Unproven) {
-        strike_off(store, item, &options.by, now()).await?;
+        resolve_item(store, item, &options.by, now()).await?;
     }
     told(
         json,
@@ -315,7 +319,7 @@ async fn subject_of(store: &dyn Store, item: Option<&AttentionItem>, name: &str)
     match store.payment(Find::Id(&PaymentId::from_text(about))).await? {
         Some(payment) => Ok(Subject::Payment(Box::new(payment))),
         None => Err(Failure::new(format!(
-            "there is no open item, operation or payment `{about}`; a person's word needs the exact id, not an order"
+            "there is no open item, operation or payment `{about}`; a decision needs the exact id, not an order"
         ))),
     }
 }
@@ -390,7 +394,7 @@ pub(super) async fn refund(
         options.yes,
     )?;
     let operation = match payments.refund(request).await {
-        Ok(operation) => operation,
+        Ok(operation) => operation.into_record(),
         Err(tulbur::payments::Error::Provider(error)) if error.kind() == ErrorKind::Unsupported => {
             return Err(Failure::new(format!(
                 "{error}; nothing was given back. Refund at the provider by hand"
@@ -405,6 +409,10 @@ pub(super) async fn refund(
     let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(" ")) };
     let text = match operation.state {
         OperationState::Succeeded => format!("{amount}given back: refund {reference}{said}."),
+        OperationState::Accepted => format!(
+            "The provider took refund {reference}{said}, and settles it later. tulbur payments show {} tells how it ends.",
+            payment.id
+        ),
         OperationState::Refused => {
             format!("The provider refused refund {reference}{said}. Nothing was given back.")
         }
@@ -418,7 +426,8 @@ pub(super) async fn refund(
         }
     };
     told(json, &text, &json!({ "operation": operation }))?;
-    if operation.state == OperationState::Succeeded { Ok(()) } else { Err(Failure::told(1)) }
+    let taken = matches!(operation.state, OperationState::Succeeded | OperationState::Accepted);
+    if taken { Ok(()) } else { Err(Failure::told(1)) }
 }
 
 fn told(json: bool, text: &str, value: &serde_json::Value) -> Result<(), Failure> {
@@ -426,7 +435,7 @@ fn told(json: bool, text: &str, value: &serde_json::Value) -> Result<(), Failure
 }
 
 /// Asks whoever sits there, unless they said yes before.
-fn agree(what: &str, yes: bool) -> Result<(), Failure> {
+pub(super) fn agree(what: &str, yes: bool) -> Result<(), Failure> {
     remark(what);
     if yes {
         return Ok(());

@@ -1,5 +1,6 @@
-//! What is known of a payment, what is waited for, and what a person can do.
+//! Explains the state of a payment, the next automatic step, and the operator's options.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tulbur::Timestamp;
@@ -17,24 +18,24 @@ const SOON: Duration = Duration::from_mins(1);
 /// What to do about an item, where `payment` is what the commands are to name.
 pub(super) fn for_item(item: &AttentionItem) -> String {
     let payment = item.payment.as_ref().map_or("PAYMENT", |payment| payment.as_str());
-    let strike = format!("tulbur payments resolve {} --done --by NAME", item.key);
+    let resolve = format!("tulbur payments resolve {} --done --by NAME", item.key);
     match item.kind {
         AttentionKind::AmountMismatch => format!(
             "The order is not paid here. Look the payment up at the provider. If the money is there, refund it or \
-             deliver by hand; then find out why the amount differs. Then: {strike}"
+             deliver by hand; then find out why the amount differs. Then: {resolve}"
         ),
         AttentionKind::PaidAgain => format!(
             "The customer paid twice. Give this payment back: tulbur payments refund {payment} --reason \"paid twice\" \
-             --key paid-twice-{payment}; a whole refund strikes the item off. If you refund at the provider by hand: \
-             {strike}"
+             --key paid-twice-{payment}; a whole refund resolves the item. If you refund at the provider by hand: \
+             {resolve}"
         ),
         AttentionKind::UnknownPayment => format!(
             "Does another system use this account, or was the database restored from an old copy? If the money \
-             belongs to a payment that was lost with a database, deliver or refund by hand. Then: {strike}"
+             belongs to a payment that was lost with a database, deliver or refund by hand. Then: {resolve}"
         ),
         AttentionKind::Contradiction => format!(
             "The provider is asked which is right. If the payment ended up right (tulbur payments show {payment}), \
-             strike it off: {strike}. If it stays open, ask the provider's people"
+             resolve it: {resolve}. If it stays open, ask the provider's people"
         ),
         AttentionKind::UnresolvedOperation => {
             let subject = item.key.split_once('/').map_or(payment, |(_, subject)| subject);
@@ -45,13 +46,28 @@ pub(super) fn for_item(item: &AttentionItem) -> String {
         }
         AttentionKind::Reversed => format!(
             "Nothing was taken back here: paid never goes back by itself. Ask the provider, and decide about the goods. \
-             Then: {strike}"
+             Then: {resolve}"
         ),
         AttentionKind::Unproven => format!(
             "Look it up at the provider, then say what you found: tulbur payments resolve {payment} --happened --by \
-             NAME, or --never; and strike the item off: {strike}"
+             NAME, or --never; and resolve the item: {resolve}"
         ),
-        _ => format!("Look at its history (tulbur payments show {payment}). Then: {strike}"),
+        AttentionKind::Undelivered => format!(
+            "Repair the application's handler. Then: tulbur payments retry {payment}, which resolves the item. If it \
+             need not be delivered any more: {resolve}"
+        ),
+        AttentionKind::HandlerMissing => {
+            let name = item.key.split('/').nth(1).unwrap_or("HANDLER");
+            format!(
+                "Run a process that has this handler; the item is resolved by itself. If the application has it no more: \
+                 tulbur payments remove-handler {name}, with --heir NEW where it was renamed"
+            )
+        }
+        AttentionKind::Unreadable => format!(
+            "A newer release wrote it: run that release, and the item is resolved by itself. Else the database is \
+             damaged. Once the event does not matter any more: {resolve}"
+        ),
+        _ => format!("Look at its history (tulbur payments show {payment}). Then: {resolve}"),
     }
 }
 
@@ -62,6 +78,7 @@ pub(super) fn in_short(payment: &PaymentRecord, now: Timestamp) -> String {
         match payment.operation {
             OperationState::Unknown => words.push("may have been charged".to_owned()),
             OperationState::Reserved | OperationState::Submitted => words.push("being opened".to_owned()),
+            OperationState::Accepted => words.push("taken, and not settled yet".to_owned()),
             OperationState::Succeeded | OperationState::Refused => {}
         }
     }
@@ -122,6 +139,9 @@ pub(super) fn for_payment(
                 "Its {kind} {reference} may have happened. It is never sent again by itself. Look it up at the provider, \
                  then: tulbur payments resolve {reference} --happened --by NAME, or --never"
             ),
+            OperationState::Accepted => {
+                format!("The provider took its {kind} {reference}, and settles it later. It is asked about.")
+            }
             _ => format!("Its {kind} {reference} is under way."),
         });
     }
@@ -147,6 +167,9 @@ fn known(payment: &PaymentRecord, operations: &[OperationRecord], wall: Wall) ->
             OperationState::Unknown => {
                 "It may have been charged: the answer was lost. It is asked about, and never sent again."
                     .into()
+            }
+            OperationState::Accepted => {
+                "The provider took it, and settles it later. It is asked about.".into()
             }
             OperationState::Succeeded | OperationState::Refused => match payment.expires_at {
                 Some(end) => format!("It waits for the payer, until {}.", wall.time(end)),
@@ -175,29 +198,45 @@ fn known(payment: &PaymentRecord, operations: &[OperationRecord], wall: Wall) ->
 }
 
 /// What comes next of the events.
-pub(super) fn for_events(deliveries: &[EventDelivery], name: &str, now: Timestamp) -> Vec<String> {
+pub(super) fn for_events(events: &[EventDelivery], name: &str, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
-    let parked = deliveries.iter().filter(|one| one.state == DeliveryState::Parked).count();
-    if parked > 0 {
+    let parts = || events.iter().flat_map(|one| one.handlers.iter().map(move |part| (&one.event, part)));
+    let parked: BTreeSet<&str> = parts()
+        .filter(|(_, part)| part.state == DeliveryState::Parked)
+        .map(|(_, part)| part.handler.as_str())
+        .collect();
+    for handler in parked {
         lines.push(format!(
-            "{parked} of its events were given up, because a handler of the application failed every time. Repair it, \
-             then: tulbur payments retry {name}"
+            "Events were given up, because the application's handler `{handler}` failed every time. Repair it, then: \
+             tulbur payments retry {name}"
         ));
     }
-    let waiting = deliveries.iter().find(|one| one.state == DeliveryState::Pending);
-    if let Some(waiting) = waiting {
-        let kind = waiting.event.kind.name();
-        lines.push(match overdue(Some(waiting.due_at), now) {
-            Some(late) => format!(
-                "Its event `{kind}` has been due for {}, and nobody delivers it. Is the application running on this \
-                 database?",
+    if events.iter().any(|one| one.handlers.is_empty()) {
+        lines.push(
+            "Events wait, because no handler of the application was registered yet. Does it run on this database?".into(),
+        );
+    }
+    let due = |state| matches!(state, DeliveryState::Due | DeliveryState::Claimed);
+    let mut told = BTreeSet::new();
+    for (event, part) in parts().filter(|(_, part)| due(part.state)) {
+        if !told.insert(&part.handler) {
+            continue;
+        }
+        let (kind, handler) = (&event.kind, &part.handler);
+        lines.push(match (part.state, overdue(part.at, now)) {
+            (_, Some(late)) => format!(
+                "Its event `{kind}` has been due for handler `{handler}` for {}, and nobody delivers it. Does a process \
+                 with this handler run on this database?",
                 span(late)
             ),
-            None if waiting.attempts == 0 => format!("Its event `{kind}` is about to be delivered."),
-            None => format!(
-                "Its event `{kind}` was tried {} times and is tried again {}.",
-                waiting.attempts,
-                match waiting.due_at.since(now) {
+            (DeliveryState::Claimed, None) => format!("Handler `{handler}` is being told of its event `{kind}`."),
+            (_, None) if part.attempts == 0 => {
+                format!("Its event `{kind}` is about to be delivered to handler `{handler}`.")
+            }
+            (_, None) => format!(
+                "Handler `{handler}` was told of its event `{kind}` {} times, failed, and is told again {}.",
+                part.attempts,
+                match part.at.map_or(std::time::Duration::ZERO, |at| at.since(now)) {
                     wait if wait.is_zero() => "now".to_owned(),
                     wait => format!("in {}", span(wait)),
                 }

@@ -13,16 +13,6 @@ use tulbur::{AccountName, Timestamp};
 use super::advice;
 use crate::out::{Failure, Wall, now, print, print_json, span, table};
 
-const STATUSES: [Status; 7] = [
-    Status::Pending,
-    Status::Authorized,
-    Status::Paid,
-    Status::Saved,
-    Status::Declined,
-    Status::Canceled,
-    Status::Expired,
-];
-
 /// The options of `tulbur payments list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -34,7 +24,7 @@ Examples:
   tulbur payments list --status paid --limit 1000 --json | jq -r '.payments[].order'")]
 pub(super) struct Options {
     /// Only those that stand so
-    #[arg(long, value_name = "STATUS", value_parser = PossibleValuesParser::new(STATUSES.map(Status::as_str)))]
+    #[arg(long, value_name = "STATUS", value_parser = PossibleValuesParser::new(Status::ALL.map(Status::as_str)))]
     status: Option<String>,
     /// Only those of this account
     #[arg(long, value_name = "NAME")]
@@ -55,14 +45,18 @@ pub(super) async fn run(options: &Options, store: &dyn Store, wall: Wall, json: 
         if options.unknown { unknown(options, store).await? } else { read(options, store).await? };
     payments.truncate(options.limit as usize);
     let stats = store.stats().await?;
+    let handlers = store.handlers().await?;
+    let pending = handlers.iter().map(|handler| handler.waiting).sum::<u64>() + stats.events_unheard;
+    let parked: u64 = handlers.iter().map(|handler| handler.parked).sum();
+    let oldest_event = handlers.iter().filter_map(|handler| handler.oldest).min();
     let now = now();
     if json {
         let payments: Vec<Value> = payments.iter().map(view).collect();
         return print_json(&json!({
             "payments": payments,
             "open": stats.open, "oldest_open": stats.oldest_open, "unknown": stats.unknown,
-            "events_pending": stats.events_pending, "oldest_event": stats.oldest_event,
-            "events_parked": stats.events_parked, "attention": stats.attention,
+            "deliveries_pending": pending, "oldest_event": oldest_event, "deliveries_parked": parked,
+            "attention": stats.attention,
         }));
     }
     let rows: Vec<[String; 7]> = payments.iter().map(|payment| row(payment, wall, now)).collect();
@@ -79,14 +73,14 @@ pub(super) async fn run(options: &Options, store: &dyn Store, wall: Wall, json: 
         let _ = write!(facts[0], " (the oldest for {})", span(now.since(oldest)));
     }
     facts.push(format!("{} unknown", stats.unknown));
-    facts.push(format!("{} events to deliver", stats.events_pending));
-    if let Some(oldest) = stats.oldest_event {
+    facts.push(format!("{pending} events to deliver"));
+    if let Some(oldest) = oldest_event {
         let _ = write!(facts[2], " (the oldest for {})", span(now.since(oldest)));
     }
-    facts.push(format!("{} events given up", stats.events_parked));
+    facts.push(format!("{parked} events given up"));
     facts.push(format!("{} items for a person", stats.attention));
     let _ = write!(text, "\n\nIn all: {}.", facts.join(", "));
-    if stats.attention + stats.events_parked > 0 {
+    if stats.attention + parked > 0 {
         text.push_str("\n`tulbur payments attention` says what to do.");
     }
     if payments.len() == options.limit as usize
@@ -108,7 +102,7 @@ fn filter(options: &Options) -> Result<PaymentFilter, Failure> {
 async fn read(options: &Options, store: &dyn Store) -> Result<Vec<PaymentRecord>, Failure> {
     let mut filter = filter(options)?;
     filter.status =
-        options.status.as_deref().and_then(|word| STATUSES.into_iter().find(|one| one.as_str() == word));
+        options.status.as_deref().and_then(|word| Status::ALL.into_iter().find(|one| one.as_str() == word));
     if let Some(after) = &options.after {
         let found = super::find(store, after).await?;
         filter.after = found.into_iter().next().map(|payment| payment.id);

@@ -3,6 +3,7 @@
 mod act;
 mod advice;
 mod attention;
+mod handlers;
 mod list;
 mod show;
 
@@ -46,9 +47,13 @@ enum Command {
     Show(show::Options),
     /// Lists what waits for a person, and what to do about each
     Attention,
+    /// Lists the application's handlers of events, and how much waits for each
+    Handlers,
+    /// Removes a handler that the application has no more, and what waits for it
+    RemoveHandler(handlers::RemoveOptions),
     /// Makes a payment due to be asked about now, and its given-up events due to be delivered
     Retry(act::RetryOptions),
-    /// Takes a person's word: strikes an item off the list, or says what became of a payment or an operation
+    /// Resolves an item, or records an operator's decision about a payment or an operation
     Resolve(act::ResolveOptions),
     /// Gives money back
     Refund(act::RefundOptions),
@@ -64,6 +69,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             Command::List(list) => list::run(list, &*store, setup.wall, json).await,
             Command::Show(show) => show::run(show, &*store, setup.wall, json).await,
             Command::Attention => attention::run(&*store, setup.wall, json).await,
+            Command::Handlers => handlers::list(&*store, setup.wall, json).await,
+            Command::RemoveHandler(remove) => handlers::remove(remove, &*store, json).await,
             Command::Retry(retry) => act::retry(retry, &setup, &store, json).await,
             Command::Resolve(resolve) => act::resolve(resolve, &setup, &store, json).await,
             Command::Refund(refund) => act::refund(refund, &setup, &store, json).await,

@@ -99,9 +99,19 @@ impl Everything {
             .deliveries
             .iter()
             .map(|one| {
+                let handlers: Vec<Value> = one
+                    .handlers
+                    .iter()
+                    .map(|part| {
+                        json!({
+                            "handler": part.handler, "state": part.state.as_str(), "attempts": part.attempts,
+                            "at": part.at,
+                        })
+                    })
+                    .collect();
                 json!({
-                    "event": one.event, "state": one.state.as_str(), "attempts": one.attempts,
-                    "due_at": one.due_at, "handled": one.handled,
+                    "id": one.event.id, "at": one.event.at, "kind": one.event.kind,
+                    "event": one.event.read.as_ref().ok(), "handlers": handlers,
                 })
             })
             .collect();
@@ -157,21 +167,30 @@ impl Everything {
     }
 
     fn events(&self, wall: Wall) -> String {
-        let rows: Vec<[String; 6]> = self
+        let rows: Vec<[String; 4]> = self
             .deliveries
             .iter()
             .map(|one| {
+                let parts: Vec<String> = one
+                    .handlers
+                    .iter()
+                    .map(|part| match part.attempts {
+                        0 | 1 => format!("{} {}", part.handler, part.state),
+                        tries => format!("{} {} ({tries} tries)", part.handler, part.state),
+                    })
+                    .collect();
                 [
                     wall.time(one.event.at),
-                    one.event.kind.name().to_owned(),
-                    one.state.as_str().to_owned(),
-                    one.attempts.to_string(),
-                    one.handled.join(", "),
-                    told(&one.event.kind),
+                    one.event.kind.clone(),
+                    parts.join(", "),
+                    match &one.event.read {
+                        Ok(event) => told(&event.kind),
+                        Err(why) => format!("cannot be read: {why}"),
+                    },
                 ]
             })
             .collect();
-        table(["at", "event", "delivery", "tries", "done by", ""], &rows)
+        table(["at", "event", "handlers", ""], &rows)
     }
 
     fn history(&self, wall: Wall) -> String {

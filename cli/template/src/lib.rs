@@ -3,7 +3,6 @@
 //! FILL IN: the documents that this was written from, and what they leave open. An application says `use my_bank as _;`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,7 +48,8 @@ impl ProviderFactory for MyBank {
 
 register_provider!(MyBank);
 
-/// FILL IN: what the bank takes, and for each operation its path, how well it is known, and the page that says so.
+/// FILL IN: what the bank takes; for each operation its path, how well it is known, and the page that says so; for each
+/// flow what `FlowInfo` has a setter for.
 fn describe(account: AccountName) -> ProviderInfo {
     let id = ProviderId::parse(ID).expect("the constant is an id");
     let rule = RefRule::new(Alphabet::Alphanumeric, 8..=32);
@@ -60,16 +60,8 @@ fn describe(account: AccountName) -> ProviderInfo {
         one(Ability::Invoice, "create_invoice", "POST /invoices"),
         one(Ability::Query, "query", "POST /inquiry"),
     ];
-    info.flows = vec![FlowInfo {
-        flow: FLOW_PAGE,
-        start: FlowStart::Invoice(vec![Way::Page]),
-        effect: FlowEffect::Inert,
-        query_by: QueryBy::MerchantRef,
-        not_found: NotFound::ProvesNothing,
-        proof: ProofBy::Query,
-        lifetime: None,
-        poll: Poll { first: Duration::from_secs(15), every: Duration::from_secs(10) },
-    }];
+    let start = FlowStart::Invoice(vec![Way::Page]);
+    info.flows = vec![FlowInfo::new(FLOW_PAGE, start, FlowEffect::Inert, QueryBy::MerchantRef)];
     info
 }
 
@@ -125,10 +117,12 @@ impl MyBank {
         effect: Effect,
         path: &str,
         body: Value,
+        send_by: Option<Monotonic>,
     ) -> Result<A> {
         let mut url = self.config.base_url.clone();
         url.set_path(path);
         let request = HttpRequest::post_json(operation, effect, url, body.to_string())
+            .send_by(send_by)
             .with_header("authorization", format!("Bearer {}", self.config.token.expose_secret()));
         let response =
             self.env.transport.send(request).await.map_err(|e| Error::from_transport(e, effect))?;
@@ -144,7 +138,8 @@ impl InvoiceProvider for MyBank {
     async fn create_invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
         request.check(self)?;
         let body = json!({ "reference": request.merchant_ref, "amount": AMOUNT.render(request.amount)? });
-        let opened: Opened = self.call("create_invoice", Effect::Write, "/invoices", body).await?;
+        let opened: Opened =
+            self.call("create_invoice", Effect::Write, "/invoices", body, request.send_by).await?;
         about(&request.merchant_ref, &opened.reference, Effect::Write)?;
         let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), FLOW_PAGE);
         let page = Redirect { url: opened.page, page: PageKind::Card, language: None };
@@ -156,7 +151,7 @@ impl InvoiceProvider for MyBank {
 impl QueryProvider for MyBank {
     async fn query(&self, payment: &PaymentRef) -> Result<Payment> {
         let body = json!({ "reference": payment.merchant_ref });
-        let standing: Standing = self.call("query", Effect::Read, "/inquiry", body).await?;
+        let standing: Standing = self.call("query", Effect::Read, "/inquiry", body, None).await?;
         about(&payment.merchant_ref, &standing.reference, Effect::Read)?;
         let mut found = Payment::new(payment.clone(), status(&standing.result));
         found.amount = Some(standing.amount.to_money(CURRENCY)?);

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tulbur::core::{AccountConfig, Channel, Clock as _, Delivery, ManualClock};
-use tulbur::payments::store::{Settle, Store};
+use tulbur::payments::store::{HandlerSpec, Settle};
 use tulbur::payments::{
-    NotifyTarget, OpenPayment, PaymentRecord, Payments, SealingKeys, SqliteStore, Status,
+    NotifyTarget, OpenPayment, PaymentRecord, Payments, SealingKeys, SqliteStore, Status, Store,
 };
 use tulbur::reqwest::TokioClock;
 use tulbur::{AccountName, Currency, Money, OrderRef, ProviderId, Registry, SecretString, Url, Way};
@@ -194,9 +194,11 @@ impl<S: Store + Clone + 'static> World<S> {
     pub async fn park_everything(&self) -> usize {
         // What the command committed is due by the real clock.
         let now = TokioClock.now().after(Duration::from_secs(1));
-        let claimed = self.store.take_events(now, now, 100).await.unwrap();
+        self.store.register_handlers(&[HandlerSpec::new("ship", false)], now).await.unwrap();
+        let wanted = [("ship".to_owned(), 100)];
+        let claimed = self.store.claim_deliveries(&wanted, "the test", now, now).await.unwrap();
         for one in &claimed {
-            self.store.settle_event(&one.event.id, Settle::Parked).await.unwrap();
+            self.store.settle_delivery(&one.claim, Settle::Parked, now).await.unwrap();
         }
         claimed.len()
     }

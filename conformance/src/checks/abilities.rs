@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tulbur_core::{Ability, ErrorKind, FlowStart, NotifyAddress, Provider, abilities};
+use tulbur_core::{Ability, ErrorKind, FlowStart, NotifyAddress, ProofBy, Provider, QueryBy, abilities};
 
 use crate::ops::Op;
 use crate::suite::List;
@@ -56,6 +56,22 @@ async fn flows(world: Arc<World>) -> Checked {
         ensure!(
             offered == info.flow_of(&start).is_some(),
             "a flow begins with {start:?} if and only if it is offered"
+        );
+    }
+    for flow in &info.flows {
+        let name = flow.flow.as_str();
+        let asked = flow.query_by != QueryBy::Nothing;
+        ensure!(
+            asked || flow.proof == ProofBy::SignedIpn,
+            "`{name}`: nothing can be asked, and a query proves it"
+        );
+        ensure!(
+            asked || !flow.confirm_before_paid,
+            "`{name}`: nothing can be asked, and it waits for a query before it is paid"
+        );
+        ensure!(
+            !flow.write_within.is_zero() && !flow.confirm_within.is_zero(),
+            "`{name}`: no time is left for its write or for its confirmation"
         );
     }
     ensure!(!info.currencies.is_empty(), "no currency is named");

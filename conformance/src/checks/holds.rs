@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tulbur_core::{CaptureRequest, PaymentStatus, Provider, VoidRequest};
+use tulbur_core::{CancelRequest, CaptureRequest, PaymentStatus, Provider, VoidRequest};
 
 use crate::counterpart::Deed;
 use crate::ops::{error_of, operation_ref};
@@ -53,8 +53,8 @@ async fn voided(world: Arc<World>) -> Checked {
 
 async fn cancelled(world: Arc<World>) -> Checked {
     let Some(cancels) = world.provider.cancels() else { return fail("it cancels nothing") };
-    let payment = world.open().await?.payment;
-    let status = cancels.cancel(&payment).await?.status;
+    let request = CancelRequest::new(world.open().await?.payment);
+    let status = cancels.cancel(&request).await?.status;
     ensure!(!matches!(status, PaymentStatus::Paid | PaymentStatus::Authorized), "it is called {status}");
     Ok(())
 }
@@ -64,7 +64,7 @@ async fn cancelled_too_late(world: Arc<World>) -> Checked {
     let Some(cancels) = world.provider.cancels() else { return fail("it cancels nothing") };
     let payment = world.open().await?.payment;
     world.act(Deed::Pay, &payment.merchant_ref).await?;
-    match cancels.cancel(&payment).await {
+    match cancels.cancel(&CancelRequest::new(payment)).await {
         Ok(answer) => {
             ensure!(answer.status.is_paid(), "it was paid, and cancelling calls it {}", answer.status);
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tulbur_core::{
-    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, NotifyAddress, PaymentRef,
-    PaymentStatus, Proof, Provider, Reply,
+    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, NotifyAddress,
+    PaymentRef, PaymentStatus, Proof, Provider, Reply,
 };
 
 use crate::counterpart::Deed;
@@ -12,7 +12,7 @@ use crate::mailbox::Letter;
 use crate::ops::error_of;
 use crate::spots::{Spot, doubled, without};
 use crate::suite::List;
-use crate::under_test::{Member, NotificationRules};
+use crate::under_test::{Keys, Member, NotificationRules};
 use crate::world::{Checked, World, ensure, fail, ignore};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider, rules: Option<&NotificationRules>) {
@@ -28,6 +28,7 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider, rules: Option<&Noti
     }
     list.add("notification::a_genuine_one_is_accepted", genuine);
     list.add("notification::a_decline_is_accepted_and_is_no_payment", declined);
+    list.add("notification::what_it_is_about_stands_in_it", bound);
     list.add("notification::unknown_members_are_tolerated", unknown_members);
     list.add("notification::a_repeat_is_recognised", repeat);
     list.add("notification::a_contradiction_is_told_from_a_repeat", contradiction);
@@ -121,6 +122,41 @@ async fn genuine(world: Arc<World>) -> Checked {
     }
     ensure!(event.claimed.is_none_or(PaymentStatus::is_paid), "it claims {:?}", event.claimed);
     Ok(())
+}
+
+/// A provider that never heard of the payment reads the same as one that opened it and another one since, and neither
+/// names another payment of ours. So our reference is read from the message, or is not named at all.
+async fn bound(world: Arc<World>) -> Checked {
+    let (payment, letter) = letter_of(&world, Deed::Pay).await?;
+    world.open().await?;
+    let unaware = world.under_test.build(Keys::Own, &world.env)?;
+    let read = verify(&world, &letter)?;
+    let unaware = ipn(&*unaware)?.verify(&letter.delivery(Channel::Notify))?;
+    for event in [&read, &unaware] {
+        for named in ours(event) {
+            ensure!(
+                *named == payment.merchant_ref,
+                "it names {named}, and is about {}",
+                payment.merchant_ref
+            );
+        }
+    }
+    ensure!(
+        read.subject == unaware.subject,
+        "read by the provider that opened the payment it is about {:?}, and by one that did not about {:?}",
+        read.subject,
+        unaware.subject
+    );
+    Ok(())
+}
+
+/// Our references that an event names, and that it proves something about.
+fn ours(event: &IpnEvent) -> impl Iterator<Item = &MerchantRef> {
+    let proven = match &event.proof {
+        Proof::Signed(facts) => facts.merchant_ref.as_ref(),
+        Proof::Hint { .. } => None,
+    };
+    event.subject.merchant_ref.iter().chain(proven)
 }
 
 async fn declined(world: Arc<World>) -> Checked {

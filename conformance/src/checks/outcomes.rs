@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tulbur_core::{Effect, Error, ErrorKind, Outcome, Provider, QueryBy};
 
@@ -131,6 +132,11 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider) {
             list.add(format!("write::{name}_is_sent_once_whatever_comes_back"), move |world| {
                 sent_once(world, op)
             });
+            if op.has_deadline() {
+                list.add(format!("write::{name}_past_its_send_by_is_never_sent"), move |world| {
+                    too_late(world, op)
+                });
+            }
             list.add(format!("write::{name}_whose_answer_is_lost_was_done_once"), move |world| {
                 done_once(world, op, OtherSideFault::AnswerLost)
             });
@@ -230,6 +236,29 @@ async fn sent_once(world: Arc<World>, op: Op) -> Checked {
     Ok(())
 }
 
+/// The time in which it could be sent is over before it begins. Nothing arrives, and the same request is good later.
+async fn too_late(world: Arc<World>, op: Op) -> Checked {
+    let learnt = op.learn(&world).await?;
+    let ready = op.prepare(&world).await?;
+    let reference = ready.reference().filter(|_| world.counterpart.can(Skill::Requests)).cloned();
+    let arrived = async || match &reference {
+        Some(reference) => world.counterpart.received(&learnt.path, reference).await,
+        None => Ok(0),
+    };
+    let before = arrived().await?;
+    world.wire.reset();
+    let now = world.env.clock.monotonic();
+    let result = ready.clone().send_by(now).run(&world).await;
+    let wrote = world.wire.count(learnt.operation)
+        + world.wire.seen().iter().filter(|seen| seen.effect.is_write()).count();
+    ensure!(wrote == 0, "it was sent although its time was over: hand `send_by` to the HttpRequest");
+    let error = error_of("a write whose time was over", result)?;
+    check_outcome(op, "past its send_by", &error, Outcome::NoEffect)?;
+    ensure!(arrived().await? == before, "the other side received it although its time was over");
+    ready.send_by(now.after(Duration::from_mins(1))).run(&world).await?;
+    Ok(())
+}
+
 async fn asked_again(world: Arc<World>, op: Op) -> Checked {
     let learnt = op.learn(&world).await?;
     let ready = op.prepare(&world).await?;
@@ -313,7 +342,7 @@ async fn refused(world: Arc<World>, op: Op) -> Checked {
     world.wire.reset();
     let error = error_of("keys that nobody knows", ready.run_by(&*stranger).await)?;
     // Where a login comes first, the write itself never left.
-    let wrote = world.wire.seen().iter().any(|seen| matches!(seen.effect, Effect::Write | Effect::Keyed));
+    let wrote = world.wire.seen().iter().any(|seen| seen.effect.is_write());
     let fits = error.outcome() == Outcome::Refused
         || (!wrote && error.outcome() == Outcome::NoEffect)
         || (!world.under_test.answers().refusals && error.outcome() == Outcome::Unknown);

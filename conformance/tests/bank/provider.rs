@@ -1,16 +1,17 @@
 //! The toy bank's provider, with a place for each flaw.
 
 use std::fmt;
+use std::sync::Mutex;
 
 use serde::Deserialize;
 use serde_json::json;
 use tulbur_core::{
-    Ability, AccountName, Alphabet, BuildEnv, CancelProvider, Capture, CaptureProvider, CaptureRequest,
-    CardInfo, CardToken, Channel, Charge, ChargeProvider, ChargeRequest, CreateInvoice, Currency, Delivery,
-    Effect, Error, ErrorKind, Evidence, ExposeSecret, Fields, Flow, FlowEffect, FlowInfo, FlowStart,
-    HmacHexKeys, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider,
-    Language, MerchantRef, Method, Money, NextAction, NotFound, NotifyAddress, OperationInfo, Outcome,
-    PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId,
+    Ability, AccountName, Alphabet, BuildEnv, CancelProvider, CancelRequest, Capture, CaptureProvider,
+    CaptureRequest, CardInfo, CardToken, Channel, Charge, ChargeProvider, ChargeRequest, CreateInvoice,
+    Currency, Delivery, Effect, Error, ErrorKind, Evidence, ExposeSecret, Fields, Flow, FlowEffect, FlowInfo,
+    FlowStart, HmacHexKeys, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnEvent, IpnOutcome,
+    IpnProvider, Language, MerchantRef, Method, Money, Monotonic, NextAction, NotifyAddress, OperationInfo,
+    Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId,
     ProviderInfo, QrProvider, QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider,
     RefundRequest, RefundRule, RefundStatus, Reply, Result, Role, SavedCard, SecretString, SignedField,
     Subject, TokenVaultProvider, Url, VoidProvider, VoidRequest, Way, async_trait,
@@ -48,6 +49,9 @@ pub(crate) enum Flaw {
     RefundsInPartsAgainstItsRule,
     MakesAQrThatDoesNotScan,
     CallsHeldMoneyPaid,
+    IgnoresItsSendBy,
+    WaitsForAConfirmationThatCannotCome,
+    TakesEveryNotificationForTheLastInvoice,
 }
 
 pub(super) struct ToyBank {
@@ -57,6 +61,8 @@ pub(super) struct ToyBank {
     keys: HmacHexKeys,
     info: ProviderInfo,
     env: BuildEnv,
+    /// The reference of the invoice that was made last.
+    last: Mutex<Option<MerchantRef>>,
 }
 
 impl fmt::Debug for ToyBank {
@@ -110,15 +116,11 @@ fn info() -> Result<ProviderInfo> {
     info.operations = named
         .map(|(ability, name, wire)| OperationInfo::new(ability, name, wire, Evidence::Documented, "made up"))
         .to_vec();
-    let flow = |flow, start, effect| FlowInfo {
-        flow,
-        start,
-        effect,
-        query_by: QueryBy::MerchantRef,
-        not_found: NotFound::ProvesNothing,
-        proof: ProofBy::QueryOrSignedIpn,
-        lifetime: None,
-        poll: Poll { first: std::time::Duration::from_secs(1), every: std::time::Duration::from_secs(1) },
+    let second = std::time::Duration::from_secs(1);
+    let flow = |flow, start, effect| {
+        FlowInfo::new(flow, start, effect, QueryBy::MerchantRef)
+            .proof(ProofBy::QueryOrSignedIpn)
+            .poll(Poll { first: second, every: second })
     };
     info.flows = vec![
         flow(PAGE, FlowStart::Invoice(vec![Way::Page]), FlowEffect::Inert),
@@ -136,7 +138,18 @@ impl ToyBank {
         if flaw == Flaw::RefundsInPartsAgainstItsRule {
             info.refunds = Some(RefundRule { partial: false, repeated: false, window: None });
         }
-        Ok(Self { flaw, base, key, keys, info, env })
+        if flaw == Flaw::WaitsForAConfirmationThatCannotCome {
+            let start = FlowStart::Invoice(vec![Way::Qr]);
+            info.flows.retain(|flow| flow.flow != QR);
+            info.flows.push(
+                FlowInfo::new(QR, start, FlowEffect::Inert, QueryBy::Nothing).confirm_before_paid(true),
+            );
+        }
+        Ok(Self { flaw, base, key, keys, info, env, last: Mutex::default() })
+    }
+
+    fn last(&self) -> Option<MerchantRef> {
+        self.last.lock().expect("nobody panics with it").clone()
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -157,11 +170,19 @@ impl ToyBank {
         }
     }
 
-    async fn write(&self, operation: &'static str, path: &str, body: String) -> Result<HttpResponse> {
+    async fn write(
+        &self,
+        operation: &'static str,
+        path: &str,
+        body: String,
+        send_by: Option<Monotonic>,
+    ) -> Result<HttpResponse> {
         let url = self.base.join(path).map_err(|error| malformed(&error.to_string()))?;
         let effect = if self.has(Flaw::DeclaresAWriteAsARead) { Effect::Read } else { Effect::Write };
         let sum = self.keys.sign(&[&body]);
-        let request = HttpRequest::post_json(operation, effect, url, body).with_header("x-sum", sum);
+        let send_by = send_by.filter(|_| !self.has(Flaw::IgnoresItsSendBy));
+        let request =
+            HttpRequest::post_json(operation, effect, url, body).with_header("x-sum", sum).send_by(send_by);
         if self.has(Flaw::LogsItsKey) {
             tracing::debug!(key = self.key.expose_secret(), "signing");
         }
@@ -267,7 +288,10 @@ impl ToyBank {
             return Err(Error::new(ErrorKind::Untrusted, "its members are not in their places"));
         };
         let (status, amount) = (facts.status, facts.amount);
-        let subject = Subject::merchant(MerchantRef::parse(document.reference.as_str())?);
+        let mut subject = Subject::merchant(MerchantRef::parse(document.reference.as_str())?);
+        if self.has(Flaw::TakesEveryNotificationForTheLastInvoice) {
+            subject.merchant_ref = self.last().or(subject.merchant_ref);
+        }
         Ok(IpnEvent::new(subject, proof, "notify").with_claim(
             Some(status),
             Some(amount),
@@ -332,8 +356,9 @@ impl InvoiceProvider for ToyBank {
         let body = json!({ "ref": reference, "amount": amount, "save": request.save_card,
             "later": request.capture == Capture::Later })
         .to_string();
-        let response = self.write("create_invoice", "/invoice", body).await?;
+        let response = self.write("create_invoice", "/invoice", body, request.send_by).await?;
         self.document(Effect::Write, reference, &response)?;
+        *self.last.lock().expect("nobody panics with it") = Some(request.merchant_ref.clone());
         if request.way == Way::Qr {
             let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), QR);
             return Ok(Invoice::new(payment, vec![NextAction::ShowQr(self.scannable(reference))]));
@@ -357,9 +382,15 @@ impl ToyBank {
         format!("{body}{sum:04X}")
     }
 
-    async fn hold(&self, operation: &'static str, path: &str, payment: &PaymentRef) -> Result<Payment> {
+    async fn hold(
+        &self,
+        operation: &'static str,
+        path: &str,
+        payment: &PaymentRef,
+        send_by: Option<Monotonic>,
+    ) -> Result<Payment> {
         let body = json!({ "ref": payment.merchant_ref.as_str() }).to_string();
-        let response = self.write(operation, path, body).await?;
+        let response = self.write(operation, path, body, send_by).await?;
         self.payment(Effect::Write, payment, &response)
     }
 }
@@ -373,22 +404,22 @@ impl QrProvider for ToyBank {
 
 #[async_trait]
 impl CancelProvider for ToyBank {
-    async fn cancel(&self, payment: &PaymentRef) -> Result<Payment> {
-        self.hold("cancel", "/cancel", payment).await
+    async fn cancel(&self, request: &CancelRequest) -> Result<Payment> {
+        self.hold("cancel", "/cancel", &request.payment, request.send_by).await
     }
 }
 
 #[async_trait]
 impl CaptureProvider for ToyBank {
     async fn capture(&self, request: &CaptureRequest) -> Result<Payment> {
-        self.hold("capture", "/capture", &request.payment).await
+        self.hold("capture", "/capture", &request.payment, request.send_by).await
     }
 }
 
 #[async_trait]
 impl VoidProvider for ToyBank {
     async fn void(&self, request: &VoidRequest) -> Result<Payment> {
-        self.hold("void", "/void", &request.payment).await
+        self.hold("void", "/void", &request.payment, request.send_by).await
     }
 }
 
@@ -396,7 +427,7 @@ impl VoidProvider for ToyBank {
 impl TokenVaultProvider for ToyBank {
     async fn delete_card(&self, token: &CardToken) -> Result<()> {
         let body = json!({ "token": token.expose() }).to_string();
-        self.write("delete_card", "/forget", body).await.map(drop)
+        self.write("delete_card", "/forget", body, None).await.map(drop)
     }
 }
 
@@ -415,7 +446,7 @@ impl ChargeProvider for ToyBank {
         let reference = request.merchant_ref.as_str();
         let amount = request.amount.minor().to_string();
         let body = json!({ "ref": reference, "amount": amount, "token": request.token.expose() }).to_string();
-        let response = self.write("charge", "/charge", body).await?;
+        let response = self.write("charge", "/charge", body, request.send_by).await?;
         let asked = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), CHARGE);
         Ok(Charge::new(self.payment(Effect::Write, &asked, &response)?))
     }
@@ -430,7 +461,7 @@ impl RefundProvider for ToyBank {
         let reference = request.payment.merchant_ref.as_str();
         let amount = request.amount.minor().to_string();
         let body = json!({ "ref": reference, "op": request.operation_ref.as_str(), "amount": amount });
-        let response = self.write("refund", "/refund", body.to_string()).await?;
+        let response = self.write("refund", "/refund", body.to_string(), request.send_by).await?;
         let document = self.document(Effect::Write, reference, &response)?;
         let amount = Self::amount(Effect::Write, &response, &document)?;
         Ok(Refund::new(amount.unwrap_or(request.amount), RefundStatus::Succeeded))
@@ -498,6 +529,7 @@ impl ToyBank {
             keys: self.keys.clone(),
             info: self.info.clone(),
             env: self.env.clone(),
+            last: Mutex::new(self.last()),
         }
     }
 }

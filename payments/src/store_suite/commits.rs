@@ -11,7 +11,8 @@ use super::samples::{
 };
 use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use crate::error::StoreError;
-use crate::record::Status;
+use crate::model::operation::KeyRecord;
+use crate::model::record::Status;
 use crate::store::{Changes, Find, Store, Verdict};
 
 named_checks! {
@@ -19,8 +20,10 @@ named_checks! {
     a_commit_is_all_or_nothing: "a commit that conflicts anywhere leaves nothing of itself behind",
     a_stale_version_is_a_conflict: "orders, payments and operations change only on the version that is stored",
     what_is_new_must_be_new: "an order, payment, reference, page, operation, key, card or event that exists already is a conflict",
+    a_freed_key_is_free_at_once: "the key of a write of which nothing was sent can be used again, also by the commit that frees it",
     an_order_has_one_paid_event: "a second paid event of one order is a conflict, whatever its id",
     of_many_writers_one_wins: "of many changes on one version, from two processes, exactly one is committed",
+    a_commit_given_again_is_there_once: "a commit that is given again, as after a lost answer, conflicts and leaves all as it was",
     many_commits_at_once_all_stay: "commits that arrive together are all there, and one that conflicts fails alone",
     many_changes_at_once_are_each_as_decided: "commits of every kind of record that arrive together, new and changed, are each read back as they were written",
     commits_at_once_about_one_thing_follow_each_other: "counting up on versions from many tasks loses no step",
@@ -33,12 +36,15 @@ async fn a_commit_is_there_for_all(stores: Stores) -> Found {
         orders: vec![order("1")],
         payments: vec![payment("1", "1")],
         operations: vec![operation("1", "1")],
+        freed: Vec::new(),
+        settled: Vec::new(),
+        refused: Vec::new(),
         keys: vec![key("1")],
         cards: vec![card("1", "customer", 0)],
         events: vec![event("1", "1")],
         history: vec![history("1", "first"), history("1", "second")],
         attention: vec![attention("item", "2")],
-        struck: Vec::new(),
+        resolved: Vec::new(),
         inbox: vec![delivery("1", "repeat", "meaning", Verdict::Accepted)],
     };
     stores.one.commit(changes.clone()).await.map_err(failed)?;
@@ -102,7 +108,7 @@ async fn a_commit_is_there_for_all(stores: Stores) -> Found {
 /// Whether nothing is kept at all.
 async fn is_empty(store: &dyn Store) -> Result<bool, String> {
     let orders = store.orders(10).await.map_err(failed)?;
-    let events = store.take_events(at(1000), at(1000), 10).await.map_err(failed)?;
+    let events = store.events(&order_ref("new")).await.map_err(failed)?;
     let history = store.payment_history(&payment_id("new")).await.map_err(failed)?;
     let attention = store.attention().await.map_err(failed)?;
     let inbox = store.inbox(10).await.map_err(failed)?;
@@ -234,6 +240,25 @@ async fn what_is_new_must_be_new(stores: Stores) -> Found {
         .map_err(|e| format!("a reference that is used at another account is refused: {e}"))
 }
 
+async fn a_freed_key_is_free_at_once(stores: Stores) -> Found {
+    let (first, other) = (key("a"), key("b"));
+    let keys = |keys: Vec<KeyRecord>| Changes { keys, ..Changes::default() };
+    stores.one.commit(keys(vec![first.clone(), other.clone()])).await.map_err(failed)?;
+    let second = KeyRecord { content: "another".into(), ..key("a") };
+    let taken = stores.two.commit(keys(vec![second.clone()])).await;
+    ensure!(matches!(taken, Err(StoreError::Conflict)), "a key that was used is used again: {taken:?}");
+    let freed = vec![first.subject.clone()];
+    let changes = Changes { freed, ..keys(vec![second.clone()]) };
+    stores
+        .one
+        .commit(changes)
+        .await
+        .map_err(|e| format!("a key is not free in the commit that frees it: {e}"))?;
+    ensure_eq!(stores.two.key(&first.key).await.map_err(failed)?, Some(second), "the key that was freed");
+    ensure_eq!(stores.two.key(&other.key).await.map_err(failed)?, Some(other), "the key of another write");
+    Ok(())
+}
+
 async fn an_order_has_one_paid_event(stores: Stores) -> Found {
     let paid = |name: &str, of: &str| Changes { events: vec![paid_event(name, of)], ..Changes::default() };
     stores.one.commit(Changes { events: vec![paid_event("1", "1")], ..opened("1") }).await.map_err(failed)?;
@@ -275,6 +300,56 @@ async fn of_many_writers_one_wins(stores: Stores) -> Found {
     ensure_eq!((kept.asked, kept.version), (winner, 2), "what is stored is what was committed");
     let noted = stores.two.history(&order_ref("1")).await.map_err(failed)?;
     ensure_eq!(noted, vec![history("1", &winner.to_string())], "nothing of those who lost is there");
+    Ok(())
+}
+
+async fn a_commit_given_again_is_there_once(stores: Stores) -> Found {
+    let made = Changes {
+        operations: vec![operation("1", "1")],
+        keys: vec![key("1")],
+        events: vec![event("1", "1")],
+        history: vec![history("1", "made")],
+        attention: vec![attention("item", "2")],
+        inbox: vec![delivery("1", "repeat", "meaning", Verdict::Accepted)],
+        ..opened("1")
+    };
+    let mut changed = Changes {
+        history: vec![history("1", "changed")],
+        resolved: vec![("item".into(), at(9))],
+        inbox: vec![delivery("2", "repeat", "meaning", Verdict::Accepted)],
+        ..Changes::default()
+    };
+    for (name, wanted_lines, wanted_times) in [("made", 1, 1), ("changed", 2, 2)] {
+        if name == "changed" {
+            let read = stores.one.order(&order_ref("1")).await.map_err(failed)?.ok_or("it is missing")?;
+            changed.payments = read.payments;
+            changed.payments[0].asked += 1;
+        }
+        let commit = if name == "made" { &made } else { &changed };
+        // At once from two processes, and once more when all is quiet.
+        let tries = (0..12).map(|number| {
+            let store = if number % 2 == 0 { stores.one.clone() } else { stores.two.clone() };
+            let commit = commit.clone();
+            tokio::spawn(async move { store.commit(commit).await })
+        });
+        let mut results = Vec::new();
+        for tried in join_all(tries).await {
+            results.push(tried.map_err(|e| e.to_string())?);
+        }
+        results.push(stores.two.commit(commit.clone()).await);
+        let done = results.iter().filter(|result| result.is_ok()).count();
+        let others = results.iter().filter_map(|result| result.as_ref().err());
+        if let Some(odd) = others.clone().find(|error| !matches!(error, StoreError::Conflict)) {
+            return Err(format!("{name}: given again it is no conflict, but: {odd}"));
+        }
+        ensure_eq!((done, others.count()), (1, 12), "{name}: how often it was committed, and a conflict");
+        let lines = stores.one.payment_history(&payment_id("1")).await.map_err(failed)?.len();
+        ensure_eq!(lines, wanted_lines, "{name}: lines of history");
+        let kept = stores.two.inbox_entry("delivery-1").await.map_err(failed)?;
+        ensure_eq!(kept.map(|(_, times)| times), Some(wanted_times), "{name}: how often the delivery came");
+        let events = stores.two.events(&order_ref("1")).await.map_err(failed)?;
+        ensure_eq!(events, made.events, "{name}: the order's events");
+    }
     Ok(())
 }
 
@@ -352,7 +427,7 @@ async fn many_changes_at_once_are_each_as_decided(stores: Stores) -> Found {
             orders: vec![order],
             payments: vec![payment],
             operations: vec![operation],
-            struck: vec![(name.clone(), at(9))],
+            resolved: vec![(name.clone(), at(9))],
             history: vec![history(&name, "w")],
             ..Changes::default()
         }

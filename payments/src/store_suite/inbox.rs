@@ -3,22 +3,25 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tulbur_core::{AccountName, Timestamp};
+use tulbur_core::{AccountName, ProviderRef, Timestamp};
 
 use super::samples::{account, at, attention, delivery, opened, order_ref, payment, payment_id};
 use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
-use crate::record::{CustomerRef, Purpose};
+use crate::error::StoreError;
+use crate::model::record::{CustomerRef, Purpose};
 use crate::store::{Changes, Find, InboxEntry, Store, Verdict};
 
 named_checks! {
     a_repeated_delivery_is_counted: "a delivery of the same account, key and meaning is counted and not added, also when many come at once",
     a_delivery_of_other_meaning_is_kept_beside: "another meaning under the same key is an entry of its own, and the first one stays the first",
+    a_repeat_says_what_became_of_it: "a delivery that waits, or is about no payment of ours, takes over what its repeats say, also when all come at once",
+    waiting_deliveries_are_taken_when_due: "what waits is found by the provider's reference, and taken when it is due, oldest first, until it is settled",
     a_notification_finds_what_it_needs: "a payment by each of its names, with its order and the event's first delivery, at its own account only",
     refused_deliveries_are_bounded: "of what was refused only the newest of each account stay, and nothing else is dropped",
     the_inbox_is_newest_first: "the newest deliveries come first, no more than asked for",
     a_delivery_is_sealed_anew: "sealed deliveries come in pages, and one is replaced only by who knows the one that is there",
     an_item_is_listed_once: "the same item is listed once, with its first words, and its event is sent once",
-    an_item_is_struck_once: "an item is struck off by a person once, or by a commit, and does not come back",
+    an_item_is_resolved_once: "an item is resolved by a person once, or by a commit, and is listed again when it is found again",
 }
 
 fn keeping(entry: InboxEntry) -> Changes {
@@ -52,6 +55,80 @@ async fn a_repeated_delivery_is_counted(stores: Stores) -> Found {
     elsewhere.account = account("other");
     stores.one.commit(keeping(elsewhere)).await.map_err(failed)?;
     ensure_eq!(stores.two.inbox(10).await.map_err(failed)?.len(), 2, "deliveries of two accounts");
+    Ok(())
+}
+
+/// A delivery about a reference of the provider's that nobody knows yet.
+fn waiting(id: &str, repeat_key: &str, due: i64) -> InboxEntry {
+    let provider_ref = ProviderRef::parse("theirs").expect("the suite's names are well formed");
+    InboxEntry {
+        provider_ref: Some(provider_ref),
+        due_at: Some(at(due)),
+        ..delivery(id, repeat_key, "meaning", Verdict::Waiting)
+    }
+}
+
+async fn a_repeat_says_what_became_of_it(stores: Stores) -> Found {
+    let accepted = |id: &str, key: &str| InboxEntry {
+        payment: Some(payment_id("1")),
+        note: "applied".into(),
+        ..delivery(id, key, "meaning", Verdict::Accepted)
+    };
+    let unknown = |id: &str, key: &str| delivery(id, key, "meaning", Verdict::UnknownPayment);
+    let one_by_one = [waiting("a1", "a", 10), unknown("a2", "a"), accepted("a3", "a"), unknown("a4", "a")];
+    for entry in one_by_one {
+        stores.one.commit(keeping(entry)).await.map_err(failed)?;
+    }
+    let inbox = vec![waiting("b1", "b", 10), unknown("b2", "b"), accepted("b3", "b"), unknown("b4", "b")];
+    stores.one.commit(Changes { inbox, ..Changes::default() }).await.map_err(failed)?;
+    let at_once = [waiting("c1", "c", 10), unknown("c2", "c"), accepted("c3", "c"), accepted("c4", "c")];
+    for result in join_all(at_once.map(|entry| stores.one.commit(keeping(entry)))).await {
+        result.map_err(failed)?;
+    }
+    // Of those that come at once any may be the first.
+    for (first, key) in [(&["a1"][..], "a"), (&["b1"], "b"), (&["c1", "c2", "c3", "c4"], "c")] {
+        let mut kept = Vec::new();
+        for id in first {
+            let found = stores.two.inbox_entry(&format!("delivery-{id}")).await.map_err(failed)?;
+            kept.extend(found.map(|(entry, times)| (id, entry, times)));
+        }
+        ensure_eq!(kept.len(), 1, "entries that are kept of `{key}`");
+        let (id, entry, times) = kept.remove(0);
+        ensure_eq!(times, 4, "how often `{key}` came");
+        ensure_eq!(entry.verdict, Verdict::Accepted, "what became of `{key}`");
+        ensure_eq!((entry.payment, entry.due_at), (Some(payment_id("1")), None), "the rest of it");
+        ensure_eq!(entry.sealed, format!("sealed {id}"), "what is kept of it");
+    }
+    let taken = delivery("a1", "d", "meaning", Verdict::Accepted);
+    ensure!(
+        matches!(stores.one.commit(keeping(taken)).await, Err(StoreError::Conflict)),
+        "another delivery gets an id that is taken"
+    );
+    Ok(())
+}
+
+async fn waiting_deliveries_are_taken_when_due(stores: Stores) -> Found {
+    let (one, two) = (&stores.one, &stores.two);
+    for (id, came, due) in [("a", 2, 30), ("b", 1, 40), ("c", 3, 20), ("d", 4, 99)] {
+        let entry = InboxEntry { at: at(came), ..waiting(id, id, due) };
+        one.commit(keeping(entry)).await.map_err(failed)?;
+    }
+    let ids = |entries: &[InboxEntry]| -> Vec<String> { entries.iter().map(|one| one.id.clone()).collect() };
+    let theirs = ProviderRef::parse("theirs").expect("the suite's names are well formed");
+    let found = two.kept_for(&account("bank"), &theirs).await.map_err(failed)?;
+    ensure_eq!(ids(&found), ["delivery-b", "delivery-a", "delivery-c", "delivery-d"], "what waits for it");
+    ensure!(two.kept_for(&account("other"), &theirs).await.map_err(failed)?.is_empty(), "at another account");
+    ensure!(two.take_kept(at(19), at(50), 10).await.map_err(failed)?.is_empty(), "it is taken too early");
+    let soonest = two.take_kept(at(40), at(50), 1).await.map_err(failed)?;
+    ensure_eq!(ids(&soonest), ["delivery-c"], "the one that is due first");
+    ensure_eq!(soonest[0].due_at, Some(at(50)), "when it is due again");
+    let rest = one.take_kept(at(40), at(60), 10).await.map_err(failed)?;
+    ensure_eq!(ids(&rest), ["delivery-b", "delivery-a"], "the others that are due, oldest first");
+    ensure_eq!(one.next_due().await.map_err(failed)?, Some(at(50)), "when something is due next");
+    let settled = vec![InboxEntry { verdict: Verdict::Accepted, due_at: None, ..soonest[0].clone() }];
+    one.commit(Changes { settled, ..Changes::default() }).await.map_err(failed)?;
+    let again = two.take_kept(at(60), at(70), 10).await.map_err(failed)?;
+    ensure_eq!(ids(&again), ["delivery-b", "delivery-a"], "what is due again, and not settled");
     Ok(())
 }
 
@@ -146,7 +223,8 @@ async fn refused_deliveries_are_bounded(stores: Stores) -> Found {
             entry.account = account(name);
             entry.at = at(10 + number);
             let store = if number % 2 == 0 { &stores.one } else { &stores.two };
-            store.keep_refused(entry, if name == "bank" { 3 } else { 5 }).await.map_err(failed)?;
+            let refused = vec![(entry, if name == "bank" { 3 } else { 5 })];
+            store.commit(Changes { refused, ..Changes::default() }).await.map_err(failed)?;
         }
     }
     let inbox = stores.two.inbox(100).await.map_err(failed)?;
@@ -224,6 +302,10 @@ async fn an_item_is_listed_once(stores: Stores) -> Found {
     let events = stores.two.events(&order_ref("of-attention")).await.map_err(failed)?;
     let events: Vec<&str> = events.iter().map(|event| event.id.as_str()).collect();
     ensure_eq!(events, ["event-1", "event-3", "event-4"], "the events of the items");
+    let mut same = listing("e", "6", at(8));
+    same.attention.push(attention("e", "6"));
+    stores.one.commit(same).await.map_err(|e| format!("one item twice with one event in a commit: {e}"))?;
+    stores.one.resolve_attention("e", at(8)).await.map_err(failed)?;
     let many = (10..30).map(|number| {
         let store = if number % 2 == 0 { stores.one.clone() } else { stores.two.clone() };
         tokio::spawn(async move { store.commit(listing("d", &number.to_string(), at(9))).await })
@@ -233,30 +315,30 @@ async fn an_item_is_listed_once(stores: Stores) -> Found {
     }
     ensure_eq!(items(&*stores.two).await?.len(), 4, "items after many listed the same one");
     let events = stores.one.events(&order_ref("of-attention")).await.map_err(failed)?;
-    ensure_eq!(events.len(), 4, "events after many listed the same item");
+    ensure_eq!(events.len(), 5, "events after many listed the same item");
     Ok(())
 }
 
-async fn an_item_is_struck_once(stores: Stores) -> Found {
+async fn an_item_is_resolved_once(stores: Stores) -> Found {
     for (key, event) in [("a", "1"), ("b", "2")] {
         stores.one.commit(listing(key, event, at(1))).await.map_err(failed)?;
     }
     ensure!(
         !stores.one.resolve_attention("none", at(2)).await.map_err(failed)?,
-        "an item is struck that was never listed"
+        "an item is resolved that was never listed"
     );
     ensure!(
         stores.one.resolve_attention("a", at(2)).await.map_err(failed)?,
-        "a listed item cannot be struck"
+        "a listed item cannot be resolved"
     );
-    ensure!(!stores.two.resolve_attention("a", at(3)).await.map_err(failed)?, "an item is struck twice");
+    ensure!(!stores.two.resolve_attention("a", at(3)).await.map_err(failed)?, "an item is resolved twice");
     ensure_eq!(items(&*stores.two).await?, ["found with 2"], "what is left");
-    let struck = vec![("b".to_owned(), at(4)), ("none".to_owned(), at(4))];
-    let settled = Changes { struck, ..Changes::default() };
+    let resolved = vec![("b".to_owned(), at(4)), ("none".to_owned(), at(4))];
+    let settled = Changes { resolved, ..Changes::default() };
     stores.one.commit(settled.clone()).await.map_err(failed)?;
     stores.two.commit(settled).await.map_err(|e| format!("striking again fails: {e}"))?;
-    ensure!(items(&*stores.two).await?.is_empty(), "a commit does not strike items off");
+    ensure!(items(&*stores.two).await?.is_empty(), "a commit does not resolve items");
     stores.one.commit(listing("a", "3", at(5))).await.map_err(failed)?;
-    ensure!(items(&*stores.two).await?.is_empty(), "what a person has struck off is listed again");
+    ensure_eq!(items(&*stores.two).await?, ["found with 3"], "what is found again after it was resolved");
     Ok(())
 }

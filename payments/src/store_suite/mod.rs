@@ -22,8 +22,9 @@
 //! Or take [`checks`] one by one, for a test harness of your own.
 
 mod commits;
+mod deliveries;
 mod due;
-mod events;
+mod handlers;
 mod inbox;
 mod lists;
 #[cfg(feature = "postgres")]
@@ -106,7 +107,8 @@ impl fmt::Debug for Check {
 
 /// All checks.
 pub fn checks() -> Vec<Check> {
-    [commits::CHECKS, due::CHECKS, events::CHECKS, inbox::CHECKS, lists::CHECKS].concat()
+    [commits::CHECKS, deliveries::CHECKS, due::CHECKS, handlers::CHECKS, inbox::CHECKS, lists::CHECKS]
+        .concat()
 }
 
 /// Runs all checks, each on stores of its own that `open` makes on a database that nobody has used.

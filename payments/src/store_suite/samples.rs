@@ -5,9 +5,9 @@ use tulbur_core::{
     OperationState, OrderRef, PaymentRef, ProviderRef, Timestamp,
 };
 
-use crate::event::{AttentionItem, AttentionKind, Event, EventKind, HistoryEntry, Source, Timing};
-use crate::operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
-use crate::record::{
+use crate::model::event::{AttentionItem, AttentionKind, Event, EventKind, HistoryEntry, Source, Timing};
+use crate::model::operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
+use crate::model::record::{
     Card, CardId, CardRecord, CustomerRef, EventId, OrderRecord, PaymentId, PaymentRecord, Purpose, Status,
 };
 use crate::store::{Changes, InboxEntry, Verdict};
@@ -32,7 +32,14 @@ pub(super) fn amount() -> Money {
 }
 
 pub(super) fn order(name: &str) -> OrderRecord {
-    OrderRecord { order: order_ref(name), amount: amount(), paid_by: None, created_at: at(0), version: 0 }
+    OrderRecord {
+        order: order_ref(name),
+        amount: amount(),
+        paid_by: None,
+        taking: None,
+        created_at: at(0),
+        version: 0,
+    }
 }
 
 pub(super) fn payment_id(name: &str) -> PaymentId {
@@ -69,6 +76,16 @@ pub(super) fn payment(name: &str, of: &str) -> PaymentRecord {
         saved_card: None,
         capture: Capture::Now,
         captured: None,
+        capturing: None,
+        mismatch: None,
+        said_paid: false,
+        was_held: false,
+        overdue: false,
+        lease_until: None,
+        owner: None,
+        write_ends: None,
+        revision: 0,
+        commit: String::new(),
         refunded: None,
         paid_at: None,
         created_at: at(0),
@@ -104,6 +121,9 @@ pub(super) fn operation(name: &str, of: &str) -> OperationRecord {
         text: None,
         created_at: at(1),
         changed_at: at(1),
+        write_ends: None,
+        asked: 0,
+        owner: None,
         lease_until: Some(at(10)),
         version: 0,
     }
@@ -170,7 +190,7 @@ pub(super) fn attention(key: &str, event_name: &str) -> (AttentionItem, Event) {
         key: key.into(),
         at: at(0),
         kind: AttentionKind::AmountMismatch,
-        account: account("bank"),
+        account: Some(account("bank")),
         order: Some(order_ref("of-attention")),
         payment: None,
         detail: format!("found with {event_name}"),
@@ -193,6 +213,8 @@ pub(super) fn delivery(id: &str, repeat_key: &str, meaning: &str, verdict: Verdi
         verdict,
         note: "says paid".into(),
         payment: None,
+        provider_ref: None,
+        due_at: None,
         sealed: format!("sealed {id}"),
     }
 }

@@ -33,7 +33,7 @@ done
 
 cd "$here/../../.."
 TULBUR_WEBHOOK_RECEIVER="http://127.0.0.1:$(cat "$work/port")/hook" \
-  cargo test --quiet --package tulbur-payments --features sqlite --test webhook -- --ignored --exact another_implementation_believes_it
+  cargo test --quiet --package tulbur-payments --features sqlite,store-suite --test it -- --ignored --exact webhook::another_implementation_believes_it
 # Both were believed: a test that did not run, or a receiver that nobody called, is noticed.
 sort "$work/out" | tr '\n' ' ' | grep -qx 'payment.canceled payment.paid '
 echo "standardwebhooks: done"

@@ -137,7 +137,7 @@ impl GalaxyPay {
         (data.source_of_fund, data.card) = (Some("CARD"), Some(card.fields()));
         let flow = if fast { FLOW_FAST } else { FLOW_CARD };
         let asked = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), flow);
-        self.pay_directly(data, asked, card.number.expose_secret()).await
+        self.pay_directly(data, asked, card.number.expose_secret(), request.send_by).await
     }
 
     /// Saves a card that the merchant collected, for merchants with fast pay. That the answer calls the token `token`

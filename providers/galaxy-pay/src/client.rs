@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::Serialize;
 use tulbur_core::{
     AccountName, BuildEnv, Bytes, CaptureProvider, ChargeProvider, ChargeRequest, CreateInvoice, Error,
-    ErrorKind, ExposeSecret, FlowInfo, HttpRequest, HttpResponse, InvoiceProvider, IpnProvider, Provider,
-    ProviderFactory, ProviderInfo, QrProvider, QueryProvider, RefundProvider, Result, SaltedSha256,
+    ErrorKind, ExposeSecret, FlowInfo, HttpRequest, HttpResponse, InvoiceProvider, IpnProvider, Monotonic,
+    Provider, ProviderFactory, ProviderInfo, QrProvider, QueryProvider, RefundProvider, Result, SaltedSha256,
     Timestamp, TokenVaultProvider, Url, VoidProvider, register_provider,
 };
 use zeroize::Zeroizing;
@@ -100,15 +100,22 @@ pub(crate) struct Operation {
     pub(crate) path: &'static str,
     pub(crate) call: Call,
     pub(crate) mark: Mark,
+    /// The moment before which its request must be on its way.
+    pub(crate) send_by: Option<Monotonic>,
 }
 
 impl Operation {
     pub(crate) const fn new(name: &'static str, path: &'static str, call: Call) -> Self {
-        Self { name, path, call, mark: Mark::Plain }
+        Self { name, path, call, mark: Mark::Plain, send_by: None }
     }
 
     pub(crate) const fn marked(mut self, mark: Mark) -> Self {
         self.mark = mark;
+        self
+    }
+
+    pub(crate) const fn send_by(mut self, moment: Option<Monotonic>) -> Self {
+        self.send_by = moment;
         self
     }
 }
@@ -174,6 +181,7 @@ impl GalaxyPay {
             self.address(operation.path),
             Bytes::from_owner(body),
         )
+        .send_by(operation.send_by)
         .with_header("accept", "application/json")
         .with_header("apikey", self.config.api_key.expose_secret())
         .with_header("signature", signature);

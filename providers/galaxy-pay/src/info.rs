@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tulbur_core::{
     Ability, AccountName, Alphabet, CaptureRule, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, Language,
-    NotFound, NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule,
-    RefundRule, Way,
+    NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundRule, Way,
 };
 
 use crate::ID;
@@ -189,18 +188,11 @@ fn flows(config: &GalaxyPayConfig) -> Vec<FlowInfo> {
     let direct = Poll { first: Duration::from_secs(5), every: Duration::from_secs(10) };
     // Asked by the gateway's own id only (G 2.3); what it answers about one that it does not know is unknown, and so
     // is how long a payer has.
-    let inert = |flow, start| FlowInfo {
-        flow,
-        start,
-        effect: FlowEffect::Inert,
-        query_by: QueryBy::ProviderRef,
-        not_found: NotFound::ProvesNothing,
-        proof: ProofBy::QueryOrSignedIpn,
-        lifetime: None,
-        poll: page,
+    let asked = |flow, start, effect| {
+        FlowInfo::new(flow, start, effect, QueryBy::ProviderRef).proof(ProofBy::QueryOrSignedIpn)
     };
-    let moving =
-        |flow, start| FlowInfo { effect: FlowEffect::MovesMoney, poll: direct, ..inert(flow, start) };
+    let inert = |flow, start| asked(flow, start, FlowEffect::Inert).poll(page);
+    let moving = |flow, start| asked(flow, start, FlowEffect::MovesMoney).poll(direct);
     let mut flows = vec![
         inert(FLOW_OPTION, FlowStart::Invoice(vec![Way::Page])),
         inert(FLOW_QR, FlowStart::Invoice(vec![Way::Qr])),
@@ -211,11 +203,9 @@ fn flows(config: &GalaxyPayConfig) -> Vec<FlowInfo> {
     }
     flows.extend([
         inert(FLOW_CHECKOUT, FlowStart::Options),
-        FlowInfo {
-            query_by: QueryBy::Nothing,
-            proof: ProofBy::SignedIpn,
-            ..inert(FLOW_LINK, FlowStart::Options)
-        },
+        FlowInfo::new(FLOW_LINK, FlowStart::Options, FlowEffect::Inert, QueryBy::Nothing)
+            .proof(ProofBy::SignedIpn)
+            .poll(page),
         moving(FLOW_TOKEN, FlowStart::Charge),
         moving(FLOW_FAST, FlowStart::Options),
         moving(FLOW_CARD, FlowStart::Options),

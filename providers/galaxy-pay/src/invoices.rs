@@ -136,7 +136,7 @@ impl GalaxyPay {
             (false, Some("DOMESTIC" | "INTERNATIONAL")) => PageKind::Card,
             _ => PageKind::Choice,
         };
-        self.call(operation, &data, &[], |answer| {
+        self.call(operation.send_by(request.send_by), &data, &[], |answer| {
             let created: Created<'_> = read(answer)?;
             let id = needed("transactionID", &created.transaction_id)?;
             let next = vec![redirect(needed("endpoint", &created.endpoint)?, page)?];
@@ -165,7 +165,7 @@ impl GalaxyPay {
             _ => return Err(invalid("a QR is of the method QRPAY or WALLET")),
         }
         Self::check_source(&data)?;
-        self.call(QR, &data, &[], |answer| {
+        self.call(QR.send_by(request.send_by), &data, &[], |answer| {
             let created: Created<'_> = read(answer)?;
             let id = needed("transactionID", &created.transaction_id)?;
             let qr = needed("qrCode", &created.qr_code)?;
@@ -245,7 +245,7 @@ impl GalaxyPay {
         data.customer_token = customer.map(ExposeSecret::expose_secret);
         Self::check_source(&data)?;
         let hidden = data.customer_token.unwrap_or_default();
-        self.call(CHECKOUT, &data, &[hidden], |answer| {
+        self.call(CHECKOUT.send_by(request.send_by), &data, &[hidden], |answer| {
             let created: Created<'_> = read(answer)?;
             let id = needed("transactionID", &created.transaction_id)?;
             let endpoint = page_url("endpoint", needed("endpoint", &created.endpoint)?)?;
@@ -300,7 +300,7 @@ impl GalaxyPay {
         };
         let lives = Duration::from_secs(u64::from(link.expires_after) * link.expires_unit.seconds());
         let dies = self.now().after(lives);
-        self.call(LINK, &data, &[], |answer| {
+        self.call(LINK.send_by(request.send_by), &data, &[], |answer| {
             let created: Created<'_> = read(answer)?;
             let number = needed("orderNo", &created.order_no)?;
             let url = page_url("shortLink", needed("shortLink", &created.short_link)?)?;

@@ -107,8 +107,14 @@ impl GalaxyPay {
     }
 
     async fn refund_payment(&self, request: &RefundRequest) -> Result<Refund> {
-        self.change(REFUND, &request.payment, &request.operation_ref, request.amount, &request.reason)
-            .await?;
+        self.change(
+            REFUND.send_by(request.send_by),
+            &request.payment,
+            &request.operation_ref,
+            request.amount,
+            &request.reason,
+        )
+        .await?;
         Ok(Refund::new(request.amount, RefundStatus::Succeeded))
     }
 
@@ -121,13 +127,15 @@ impl GalaxyPay {
             );
             return Err(Error::invalid("amount", why));
         }
-        self.change(CAPTURE, &request.payment, &request.operation_ref, held, "").await?;
+        self.change(CAPTURE.send_by(request.send_by), &request.payment, &request.operation_ref, held, "")
+            .await?;
         Ok(Payment::new(request.payment.clone(), PaymentStatus::Paid))
     }
 
     async fn void_payment(&self, request: &VoidRequest) -> Result<Payment> {
         let held = Self::held(&request.payment)?;
-        self.change(VOID, &request.payment, &request.operation_ref, held, "").await?;
+        self.change(VOID.send_by(request.send_by), &request.payment, &request.operation_ref, held, "")
+            .await?;
         Ok(Payment::new(request.payment.clone(), PaymentStatus::Canceled))
     }
 }

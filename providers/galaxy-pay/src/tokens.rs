@@ -2,8 +2,8 @@
 
 use tulbur_core::{
     CardInfo, CardToken, Charge, ChargeProvider, ChargeRequest, Error, ErrorKind, ExposeSecret, Flow,
-    PageKind, Payment, PaymentRef, PaymentStatus, Result, SecretString, TokenVaultProvider, async_trait,
-    read_options,
+    Monotonic, PageKind, Payment, PaymentRef, PaymentStatus, Result, SecretString, TokenVaultProvider,
+    async_trait, read_options,
 };
 
 use crate::client::{GalaxyPay, Operation};
@@ -82,7 +82,7 @@ impl GalaxyPay {
         data.payment_method = Some(method.as_str());
         (data.source_of_fund, data.token) = (Some("TOKEN"), Some(token));
         let asked = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), flow);
-        self.pay_directly(data, asked, token).await
+        self.pay_directly(data, asked, token, request.send_by).await
     }
 
     /// The kind of the card behind a token. The gateway wants to be told, and a token does not tell.
@@ -115,6 +115,7 @@ impl GalaxyPay {
         mut data: PayData<'_>,
         asked: PaymentRef,
         secret: &str,
+        send_by: Option<Monotonic>,
     ) -> Result<Charge> {
         let fast = asked.flow == FLOW_FAST;
         data.api_version = self.api_version();
@@ -129,7 +130,7 @@ impl GalaxyPay {
             info::PAY_WITH_CARD
         };
         Self::check_source_of_cards(&data)?;
-        let operation = Operation { name, ..PAY };
+        let operation = Operation { name, ..PAY }.send_by(send_by);
         let answered = self
             .call(operation, &data, &[secret], |answer| {
                 let created: Created<'_> = read(answer)?;

@@ -49,7 +49,8 @@ impl GolomtEcommerce {
         };
         let dies = self.page_dies();
         let address = self.address(&["api", "confirmation"]);
-        let response = self.call(info::CREATE_CARD_SETUP, Effect::Write, address, &body, None).await?;
+        let response =
+            self.call(info::CREATE_CARD_SETUP, Effect::Write, address, &body, None, request.send_by).await?;
         Self::read_answer(Effect::Write, &response, |body| {
             let answer = InvoiceAnswer::read(body)?;
             Self::check_transaction(transaction, &answer.transaction)?;
@@ -115,7 +116,9 @@ impl GolomtEcommerce {
             token,
         };
         let address = self.address(&["api", "pay"]);
-        let response = self.call(info::CHARGE, Effect::Write, address, &body, Some(&request.token)).await?;
+        let response = self
+            .call(info::CHARGE, Effect::Write, address, &body, Some(&request.token), request.send_by)
+            .await?;
         let asked = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), FLOW_CHARGE);
         Self::read_answer(Effect::Write, &response, |body| {
             self.read_payment(body, &asked, false).map(Charge::new)

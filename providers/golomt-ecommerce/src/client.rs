@@ -7,9 +7,9 @@ use serde::Serialize;
 use tulbur_core::{Ability, HttpResponse, Url};
 use tulbur_core::{
     AccountName, AmountFormat, BuildEnv, CallbackUrl, CardToken, ChargeProvider, CreateInvoice, Effect,
-    Error, ErrorKind, ExposeSecret, HmacHexKeys, HttpRequest, Invoice, InvoiceProvider, IpnProvider, Payment,
-    PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo, QueryProvider, Result, SavedCard,
-    SecretString, TokenizeProvider, Way, async_trait, read_options, register_provider,
+    Error, ErrorKind, ExposeSecret, HmacHexKeys, HttpRequest, Invoice, InvoiceProvider, IpnProvider,
+    Monotonic, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo, QueryProvider,
+    Result, SavedCard, SecretString, TokenizeProvider, Way, async_trait, read_options, register_provider,
 };
 
 use crate::ID;
@@ -97,7 +97,8 @@ impl GolomtEcommerce {
 
     /// Sends a body that is serialised here, once, and gives the answer to a 200; every other status is an error.
     ///
-    /// `card` is the card token in the body, if there is one, so that no error repeats it.
+    /// `card` is the card token in the body, if there is one, so that no error repeats it. `send_by` is what the
+    /// caller's write request says.
     pub(crate) async fn call(
         &self,
         operation: &'static str,
@@ -105,11 +106,13 @@ impl GolomtEcommerce {
         url: Url,
         body: &(impl Serialize + Sync),
         card: Option<&CardToken>,
+        send_by: Option<Monotonic>,
     ) -> Result<HttpResponse> {
         let body = serde_json::to_vec(body).map_err(|e| {
             Error::new(ErrorKind::InvalidRequest, "it cannot be written as JSON").with_source(e)
         })?;
         let request = HttpRequest::post_json(operation, effect, url, body)
+            .send_by(send_by)
             .with_header("authorization", self.authorization.expose_secret());
         let response =
             self.env.transport.send(request).await.map_err(|error| Error::from_transport(error, effect))?;
@@ -197,7 +200,8 @@ impl GolomtEcommerce {
         };
         let dies = self.page_dies();
         let address = self.address(&["api", "invoice"]);
-        let response = self.call(info::CREATE_INVOICE, Effect::Write, address, &body, None).await?;
+        let response =
+            self.call(info::CREATE_INVOICE, Effect::Write, address, &body, None, request.send_by).await?;
         Self::read_answer(Effect::Write, &response, |body| {
             let answer = InvoiceAnswer::read(body)?;
             Self::check_transaction(transaction, &answer.transaction)?;
@@ -235,7 +239,7 @@ impl GolomtEcommerce {
         let transaction = payment.merchant_ref.as_str();
         let body =
             Question { checksum: &self.keys.sign(&sign::question(transaction)), transaction_id: transaction };
-        self.call(operation, Effect::Read, self.address(path), &body, None).await
+        self.call(operation, Effect::Read, self.address(path), &body, None, None).await
     }
 }
 

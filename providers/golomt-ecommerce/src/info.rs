@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tulbur_core::{
-    Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, Language, NotFound,
-    NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, Way,
+    Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, Language, NotifyAddress,
+    OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, Way,
 };
 
 use crate::ID;
@@ -73,37 +73,15 @@ fn operations() -> Vec<OperationInfo> {
 }
 
 fn flows(page: Duration) -> Vec<FlowInfo> {
-    let seconds = Duration::from_secs;
+    let flow = |flow, start, effect, first| {
+        FlowInfo::new(flow, start, effect, QueryBy::MerchantRef)
+            .poll(Poll { first: Duration::from_secs(first), every: Duration::from_secs(10) })
+    };
     vec![
-        FlowInfo {
-            flow: FLOW_PAGE,
-            start: FlowStart::Invoice(vec![Way::Page, Way::App]),
-            effect: FlowEffect::Inert,
-            query_by: QueryBy::MerchantRef,
-            not_found: NotFound::ProvesNothing,
-            proof: ProofBy::QueryOrSignedIpn,
-            lifetime: Some(page),
-            poll: Poll { first: seconds(20), every: seconds(10) },
-        },
-        FlowInfo {
-            flow: FLOW_CARD_SETUP,
-            start: FlowStart::CardSetup,
-            effect: FlowEffect::Inert,
-            query_by: QueryBy::MerchantRef,
-            not_found: NotFound::ProvesNothing,
-            proof: ProofBy::Query,
-            lifetime: Some(page),
-            poll: Poll { first: seconds(20), every: seconds(10) },
-        },
-        FlowInfo {
-            flow: FLOW_CHARGE,
-            start: FlowStart::Charge,
-            effect: FlowEffect::MovesMoney,
-            query_by: QueryBy::MerchantRef,
-            not_found: NotFound::ProvesNothing,
-            proof: ProofBy::Query,
-            lifetime: None,
-            poll: Poll { first: seconds(5), every: seconds(10) },
-        },
+        flow(FLOW_PAGE, FlowStart::Invoice(vec![Way::Page, Way::App]), FlowEffect::Inert, 20)
+            .proof(ProofBy::QueryOrSignedIpn)
+            .lifetime(Some(page)),
+        flow(FLOW_CARD_SETUP, FlowStart::CardSetup, FlowEffect::Inert, 20).lifetime(Some(page)),
+        flow(FLOW_CHARGE, FlowStart::Charge, FlowEffect::MovesMoney, 5),
     ]
 }

@@ -172,7 +172,7 @@ impl GolomtEcommerce {
             token,
             merchant_id,
         };
-        let response = self.call(SETTLEMENTS, Effect::Read, address, &body, Some(&query.card)).await?;
+        let response = self.call(SETTLEMENTS, Effect::Read, address, &body, Some(&query.card), None).await?;
         Self::read_answer(Effect::Read, &response, SettlementPage::read)
     }
 }

@@ -1,7 +1,7 @@
 //! Taking an invoice back that nobody has paid.
 
 use tulbur_core::{
-    CancelProvider, Effect, Error, ErrorKind, Payment, PaymentRef, PaymentStatus, Result, async_trait,
+    CancelProvider, CancelRequest, Effect, Error, ErrorKind, Payment, PaymentStatus, Result, async_trait,
 };
 
 use crate::client::{GolomtInstore, failed, not_listed, own_amount};
@@ -11,17 +11,19 @@ use crate::{status, words};
 
 #[async_trait]
 impl CancelProvider for GolomtInstore {
-    async fn cancel(&self, payment: &PaymentRef) -> Result<Payment> {
-        self.named(info::CANCEL, self.take_back(payment).await)
+    async fn cancel(&self, request: &CancelRequest) -> Result<Payment> {
+        self.named(info::CANCEL, self.take_back(request).await)
     }
 }
 
 impl GolomtInstore {
-    async fn take_back(&self, payment: &PaymentRef) -> Result<Payment> {
+    async fn take_back(&self, request: &CancelRequest) -> Result<Payment> {
+        let payment = &request.payment;
         let amount = own_amount(payment)?;
         let invoice = payment.merchant_ref.as_str();
         let path = ["pos", "invoice", "cancel"];
-        let response = self.about_invoice(info::CANCEL, Effect::Write, &path, invoice, amount).await?;
+        let response =
+            self.about_invoice(info::CANCEL, Effect::Write, &path, invoice, amount, request.send_by).await?;
         self.read_answer(Effect::Write, &response, &[], |body| {
             let result = canceled(body)?;
             let mut said = Payment::new(payment.clone(), PaymentStatus::Canceled);

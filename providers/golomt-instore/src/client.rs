@@ -7,8 +7,8 @@ use serde::Serialize;
 use tulbur_core::{
     Ability, AccountName, AmountText, BuildEnv, CancelProvider, CreateInvoice, Effect, Error, ErrorKind,
     ExposeSecret, Flow, HmacHexKeys, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnProvider, Money,
-    NextAction, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo, QrProvider,
-    QueryProvider, RefundProvider, Result, Way, async_trait, register_provider,
+    Monotonic, NextAction, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo,
+    QrProvider, QueryProvider, RefundProvider, Result, Way, async_trait, register_provider,
 };
 
 use crate::ID;
@@ -95,18 +95,20 @@ impl GolomtInstore {
     }
 
     /// Sends a body that is serialised here, once, and gives the answer to a 200; every other status is an error.
+    /// `send_by` is what the caller's write request says.
     pub(crate) async fn call(
         &self,
         operation: &'static str,
         effect: Effect,
         path: &[&str],
         body: &(impl Serialize + Sync),
+        send_by: Option<Monotonic>,
     ) -> Result<HttpResponse> {
         let body = serde_json::to_vec(body).map_err(|e| {
             Error::new(ErrorKind::InvalidRequest, "it cannot be written as JSON").with_source(e)
         })?;
         let url = below(&self.config.base_url, path);
-        let request = HttpRequest::post_json(operation, effect, url, body);
+        let request = HttpRequest::post_json(operation, effect, url, body).send_by(send_by);
         let response =
             self.env.transport.send(request).await.map_err(|error| Error::from_transport(error, effect))?;
         if response.status == 200 {
@@ -162,6 +164,7 @@ impl GolomtInstore {
         path: &[&str],
         invoice: &str,
         amount: Money,
+        send_by: Option<Monotonic>,
     ) -> Result<HttpResponse> {
         let amount = Self::render(amount)?;
         let terminal = self.config.terminal.as_str();
@@ -171,7 +174,7 @@ impl GolomtInstore {
             invoice,
             terminal,
         };
-        self.call(operation, effect, path, &body).await
+        self.call(operation, effect, path, &body, send_by).await
     }
 
     async fn invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
@@ -209,7 +212,9 @@ impl GolomtInstore {
             phone,
             terminal,
         };
-        let response = self.call(info::PHONE, Effect::Write, &["pos", "invoice", "phone"], &body).await?;
+        let response = self
+            .call(info::PHONE, Effect::Write, &["pos", "invoice", "phone"], &body, request.send_by)
+            .await?;
         self.read_answer(Effect::Write, &response, &[phone], |body| {
             succeeded(body).map(|_| vec![NextAction::Approve])
         })
@@ -222,7 +227,9 @@ impl GolomtInstore {
             _ => (info::QR, &["pos", "invoice", "qr"]),
         };
         let invoice = request.merchant_ref.as_str();
-        let response = self.about_invoice(operation, Effect::Write, path, invoice, request.amount).await?;
+        let response = self
+            .about_invoice(operation, Effect::Write, path, invoice, request.amount, request.send_by)
+            .await?;
         self.read_answer(Effect::Write, &response, &[], |body| {
             let result = succeeded(body)?;
             let missing = || Error::new(ErrorKind::Malformed, "it is missing").with_field("desc");
@@ -234,7 +241,7 @@ impl GolomtInstore {
         let amount = own_amount(payment)?;
         let invoice = payment.merchant_ref.as_str();
         let path = ["pos", "invoice", "check"];
-        let response = self.about_invoice(info::CHECK, Effect::Read, &path, invoice, amount).await?;
+        let response = self.about_invoice(info::CHECK, Effect::Read, &path, invoice, amount, None).await?;
         self.read_answer(Effect::Read, &response, &[], |body| {
             let result = match open::<TransactionResult>(body)? {
                 Said::Executed(result) => result,

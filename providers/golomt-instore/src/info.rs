@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tulbur_core::{
-    Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress,
+    Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, NotifyAddress,
     OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundRule, Way,
 };
 
@@ -98,22 +98,19 @@ fn operations() -> Vec<OperationInfo> {
 }
 
 fn flows(lifetime: Option<Duration>) -> Vec<FlowInfo> {
-    let flow = |flow, way, effect, first| FlowInfo {
-        flow,
-        start: FlowStart::Invoice(vec![way]),
-        effect,
-        query_by: QueryBy::MerchantRefAndAmount,
-        not_found: NotFound::ProvesNothing,
-        // The push's checksum is inferred, and would not cover the result.
-        proof: ProofBy::Query,
-        lifetime,
-        // The bank's pace is unknown. A payer at the till looks at the display, so it is asked often, and less so later.
-        poll: Poll { first: Duration::from_secs(first), every: Duration::from_secs(3) },
+    let flow = |flow, way, effect| {
+        FlowInfo::new(flow, FlowStart::Invoice(vec![way]), effect, QueryBy::MerchantRefAndAmount)
+            // The push's checksum is inferred, and would not cover the result.
+            .proof(ProofBy::Query)
+            .lifetime(lifetime)
+            // The bank's pace is unknown. A payer at the till looks at the display, so it is asked often, and less so
+            // later.
+            .poll(Poll { first: Duration::from_secs(5), every: Duration::from_secs(3) })
     };
     vec![
-        flow(FLOW_QR, Way::Qr, FlowEffect::Inert, 5),
-        flow(FLOW_APP, Way::App, FlowEffect::Inert, 5),
+        flow(FLOW_QR, Way::Qr, FlowEffect::Inert),
+        flow(FLOW_APP, Way::App, FlowEffect::Inert),
         // It is on the payer's phone whether or not its answer came.
-        flow(FLOW_PHONE, Way::Phone, FlowEffect::MovesMoney, 5),
+        flow(FLOW_PHONE, Way::Phone, FlowEffect::MovesMoney),
     ]
 }

@@ -26,7 +26,8 @@ impl GolomtInstore {
         }
         let invoice = request.payment.merchant_ref.as_str();
         let path = ["pos", "payment", "cancel"];
-        let response = self.about_invoice(info::REFUND, Effect::Write, &path, invoice, amount).await?;
+        let response =
+            self.about_invoice(info::REFUND, Effect::Write, &path, invoice, amount, request.send_by).await?;
         self.read_answer(Effect::Write, &response, &[], |body| {
             let result = match open::<TransactionResult>(body)? {
                 Said::Executed(result) => result,

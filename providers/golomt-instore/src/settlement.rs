@@ -50,7 +50,7 @@ impl GolomtInstore {
             settlement_id,
             terminal,
         };
-        let response = self.call(SETTLEMENT, Effect::Write, &["pos", "settlement"], &body).await?;
+        let response = self.call(SETTLEMENT, Effect::Write, &["pos", "settlement"], &body, None).await?;
         self.read_answer(Effect::Write, &response, &[], |body| match open::<SettlementResult>(body)? {
             Said::Executed(result) => read(&result),
             Said::Failed(failure) => Err(status::of_failure(&failure, Effect::Write)),

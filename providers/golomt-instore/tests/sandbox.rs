@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tulbur_core::{
-    AccountName, BuildEnv, Channel, CreateInvoice, Currency, Delivery, Error, ErrorKind, Invoice, IpnEvent,
-    MerchantRef, Money, NextAction, OperationRef, Outcome, Payment, PaymentRef, PaymentStatus, Proof,
-    Provider, RandomIds, RefundRequest, Way, cancel, confirm,
+    AccountName, BuildEnv, CancelRequest, Channel, CreateInvoice, Currency, Delivery, Error, ErrorKind,
+    Invoice, IpnEvent, MerchantRef, Money, NextAction, OperationRef, Outcome, Payment, PaymentRef,
+    PaymentStatus, Proof, Provider, RandomIds, RefundRequest, Way, cancel, confirm,
 };
 use tulbur_golomt_instore::v2::{Card, InstoreV2, InstoreV2Config, V2Amount};
 use tulbur_golomt_instore::{FLOW_QR, GolomtInstore, GolomtInstoreConfig, ID};
@@ -235,12 +235,14 @@ async fn an_invoice_is_taken_back_and_a_paid_one_is_not() {
     for (way, shape) in [(Way::Qr, "status"), (Way::App, "resp-code"), (Way::Phone, "status")] {
         world.bank().set_switch("cancel-shape", shape).unwrap();
         let payment = world.open(way).await.payment;
-        let canceled = cancel(world.till.cancels().unwrap(), &payment).await.unwrap();
+        let canceled =
+            cancel(world.till.cancels().unwrap(), &CancelRequest::new(payment.clone())).await.unwrap();
         assert_eq!(canceled.status, PaymentStatus::Canceled);
     }
     let payment = world.open(Way::Qr).await.payment;
     world.pay(&payment);
-    let error = cancel(world.till.cancels().unwrap(), &payment).await.unwrap_err();
+    let error =
+        cancel(world.till.cancels().unwrap(), &CancelRequest::new(payment.clone())).await.unwrap_err();
     assert_eq!((error.outcome(), error.code()), (Outcome::Refused, Some("FAILED")), "{error}");
     assert!(world.query(&payment).await.unwrap().status.is_paid());
 }
@@ -276,7 +278,7 @@ async fn refusals_are_told_apart() {
     let world = World::new().await;
     let unknown = PaymentRef::new(world.reference(), Some(money("1")), FLOW_QR);
     assert_eq!(world.query(&unknown).await.unwrap_err().kind(), ErrorKind::NotFound);
-    let error = cancel(world.till.cancels().unwrap(), &unknown).await.unwrap_err();
+    let error = cancel(world.till.cancels().unwrap(), &CancelRequest::new(unknown)).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::NotFound, Outcome::Refused), "{error}");
 
     let bank = world.bank();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tulbur_core::{
-    AccountName, CreateInvoice, Currency, Error, ErrorKind, MerchantRef, Money, OperationRef, Outcome,
-    PaymentRef, PaymentStatus, Provider, RefundRequest, Way, confirm,
+    AccountName, CancelRequest, CreateInvoice, Currency, Error, ErrorKind, MerchantRef, Money, OperationRef,
+    Outcome, PaymentRef, PaymentStatus, Provider, RefundRequest, Way, confirm,
 };
 use tulbur_golomt_instore::{FLOW_PHONE, FLOW_QR, GolomtInstore, GolomtInstoreConfig};
 use tulbur_reqwest::ReqwestTransport;
@@ -154,7 +154,7 @@ async fn writes(till: &GolomtInstore) -> Vec<(&'static str, Error)> {
         let made = till.invoices().unwrap().create_invoice(&request).await;
         failed.push(("invoice", made.unwrap_err()));
     }
-    let canceled = till.cancels().unwrap().cancel(&payment(FLOW_PHONE)).await;
+    let canceled = till.cancels().unwrap().cancel(&CancelRequest::new(payment(FLOW_PHONE))).await;
     failed.push(("cancel", canceled.unwrap_err()));
     let operation = OperationRef::parse("refund-1").unwrap();
     let refund = RefundRequest::new(payment(FLOW_QR), operation, money(), "sent back");

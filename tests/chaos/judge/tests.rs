@@ -21,6 +21,7 @@ impl Case {
         let evidence = Evidence {
             books: self.books.iter().map(entry).collect::<HashMap<_, _>>(),
             listed: self.listed.iter().map(|key| (*key).to_owned()).collect::<HashSet<_>>(),
+            refunds_asked: HashMap::from([("a".to_owned(), 1)]),
         };
         compare(&evidence, std::slice::from_ref(&self.order))
     }
@@ -69,7 +70,7 @@ fn payment(id: &str, account: &str, status: &str) -> Value {
 fn well() -> Case {
     Case {
         books: vec![
-            ("galaxy-pay", "ref-a", json!({ "kind": "redirect", "debits": 1 })),
+            ("galaxy-pay", "ref-a", json!({ "kind": "redirect", "amount": "900", "debits": 1 })),
             ("golomt-instore", "ref-b", json!({ "kind": "qr", "debits": 0 })),
         ],
         listed: Vec::new(),
@@ -84,20 +85,31 @@ fn unpaid(status: &str) -> Case {
     well().says(0, "status", status).debited(0, 0).counts(0, 0, 0)
 }
 
+/// 500 were given back, and the bank's answer told of 1500.
+fn told_of_too_much() -> Case {
+    let mut told = well().says(0, "account", "golomt-instore").says(0, "reference", "ref-c");
+    told.books[0] =
+        ("golomt-instore", "ref-c", json!({ "amount": "900", "debits": 1, "refunds": 1, "refunded": "500" }));
+    told.operation("refund", "succeeded", "1500 MNT").says(0, "refunded", "1500 MNT")
+}
+
 #[test]
 fn the_judge_is_content_with_what_is_well() {
     let mut refunded = well().operation("refund", "succeeded", "500.00 VND").says(0, "refunded", "500 VND");
     refunded.books[0].2["refunds"] = 1.into();
     refunded.books[0].2["refundOrders"] = json!({ "operation": "500" });
     let mut by_sum = well().says(0, "account", "golomt-instore").says(0, "reference", "ref-c");
-    by_sum.books[0] = ("golomt-instore", "ref-c", json!({ "debits": 1, "refunds": 1, "refunded": "500" }));
+    by_sum.books[0] =
+        ("golomt-instore", "ref-c", json!({ "amount": "900", "debits": 1, "refunds": 1, "refunded": "500" }));
     let by_sum = by_sum.operation("refund", "unknown", "500 MNT").lists("unresolved-operation/operation");
+    let told_too_much = told_of_too_much().lists("over-refunded/a");
     let cases = [
         ("paid once", well()),
         ("not paid", unpaid("declined")),
         ("paid twice", well().says(1, "status", "paid").debited(1, 1).counts(1, 1, 1)),
         ("a refund", refunded),
         ("an unknown refund that happened", by_sum),
+        ("a refund of which the answer told too much", told_too_much),
         ("unknown, and listed", unpaid("pending").lists("unresolved-operation/a")),
         ("a cancel that nobody answered", unpaid("canceled").operation("cancel", "unknown", "")),
     ];
@@ -145,6 +157,19 @@ fn the_judge_finds_what_is_wrong() {
         well().operation("refund", "succeeded", "500 VND").says(0, "refunded", "500 VND");
     refund_elsewhere.books[0].2["refunds"] = 0.into();
     refund_elsewhere.books[0].2["refundOrders"] = json!({});
+    let refund = |amount: &str| {
+        let amount_in_vnd = format!("{amount} VND");
+        let mut refunded =
+            well().operation("refund", "succeeded", &amount_in_vnd).says(0, "refunded", &amount_in_vnd);
+        refunded.books[0].2["refunds"] = 1.into();
+        refunded.books[0].2["refundOrders"] = json!({ "operation": amount });
+        refunded
+    };
+    let mut sent_twice =
+        refund("300").operation("refund", "succeeded", "300 VND").says(0, "refunded", "600 VND");
+    sent_twice.payment(0)["operations"][1]["reference"] = "another".into();
+    sent_twice.books[0].2["refunds"] = 2.into();
+    sent_twice.books[0].2["refundOrders"] = json!({ "operation": "300", "another": "300" });
     let refund_uncounted = well().operation("refund", "succeeded", "500 VND");
     let held = unpaid("authorized");
     let cases = [
@@ -175,6 +200,9 @@ fn the_judge_finds_what_is_wrong() {
             "as if nobody knew",
         ),
         ("refunded twice", refunded_twice, "here are others"),
+        ("a refund of another sum, and not listed", told_of_too_much(), "here are others"),
+        ("one request made two refunds", sent_twice, "1 refunds were asked for, and 2"),
+        ("more was given back than taken", refund("901"), "more was given back"),
         ("a refund that never was", refund_elsewhere, "here are others"),
         ("a refund that was not counted", refund_uncounted, "not the sum of its refunds"),
     ];

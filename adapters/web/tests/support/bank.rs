@@ -8,10 +8,10 @@ use std::time::Duration;
 use tulbur_core::{
     AccountName, Alphabet, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, CreateCardSetup,
     CreateInvoice, Currency, Delivery, Error, ErrorKind, FlowEffect, FlowInfo, FlowStart, Invoice,
-    InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef, NextAction, NotFound,
-    NotifyAddress, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, ProofBy, Provider, ProviderId,
-    ProviderInfo, QueryBy, QueryProvider, Redirect, RefRule, Reply, Result, SavedCard, Subject,
-    TokenizeProvider, Url, Way, async_trait,
+    InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef, NextAction, NotifyAddress,
+    PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, Provider, ProviderId, ProviderInfo, QueryBy,
+    QueryProvider, Redirect, RefRule, Reply, Result, SavedCard, Subject, TokenizeProvider, Url, Way,
+    async_trait,
 };
 use tulbur_payments::PaymentRecord;
 
@@ -57,15 +57,10 @@ impl FakeBank {
         info.currencies.extend([Currency::VND, Currency::USD, Currency::JPY]);
         info.notify = NotifyAddress::PerAccount;
         info.flows = [(PAGE, FlowStart::Invoice(vec![Way::Page])), (SETUP, FlowStart::CardSetup)]
-            .map(|(flow, start)| FlowInfo {
-                flow,
-                start,
-                effect: FlowEffect::Inert,
-                query_by: QueryBy::MerchantRef,
-                not_found: NotFound::ProvesNothing,
-                proof: ProofBy::Query,
-                lifetime: Some(Duration::from_mins(10)),
-                poll: Poll { first: Duration::from_millis(20), every: Duration::from_millis(20) },
+            .map(|(flow, start)| {
+                FlowInfo::new(flow, start, FlowEffect::Inert, QueryBy::MerchantRef)
+                    .lifetime(Some(Duration::from_mins(10)))
+                    .poll(Poll { first: Duration::from_millis(20), every: Duration::from_millis(20) })
             })
             .to_vec();
         Self {

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 pub use bank::{FakeBank, Said};
 use tulbur_core::{
-    AccountName, AppLink, CallbackUrl, CardInfo, Clock, Currency, Embed, Flow, Language, Money, NextAction,
-    OrderRef, PaymentStatus, SecretString, Timestamp, Url, async_trait, system_now,
+    AccountName, AppLink, CallbackUrl, CardInfo, Clock, Currency, Embed, Flow, Language, Money, Monotonic,
+    NextAction, OrderRef, PaymentStatus, SecretString, Timestamp, Url, async_trait, system_monotonic,
+    system_now,
 };
 use tulbur_payments::sqlite::SqliteStore;
 use tulbur_payments::{
@@ -43,6 +44,11 @@ impl TestClock {
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(system_now().as_millis() + self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        let ahead = u64::try_from(self.0.load(Ordering::SeqCst)).unwrap();
+        system_monotonic().after(Duration::from_millis(ahead))
     }
 
     async fn sleep(&self, duration: Duration) {

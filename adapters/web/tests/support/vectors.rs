@@ -114,7 +114,7 @@ where
         let world = World::at(&format!("http://{address}{mount}")).await;
         serve(listener, &world).await;
         let served = Served { address, mount };
-        failures.extend(check(case, &file.every_page, &world, &served).await);
+        failures.extend(Box::pin(check(case, &file.every_page, &world, &served)).await);
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
@@ -136,7 +136,7 @@ async fn check(case: &Case, every_page: &[(String, String)], world: &World, serv
                 like.minor = *minor;
                 like.currency = Currency::parse(currency).unwrap();
             }
-            Some(given(world, state, like, case.given.bank_text.clone()).await)
+            Some(Box::pin(given(world, state, like, case.given.bank_text.clone())).await)
         }
         None => None,
     };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use tulbur_core::{
     AccountName, AmountFormat, BuildEnv, CreateInvoice, Effect, Error, ErrorKind, HmacHexKeys, HttpRequest,
-    Invoice, InvoiceProvider, IpnProvider, Money, NextAction, PageKind, Payment, PaymentRef, Provider,
-    ProviderFactory, ProviderInfo, ProviderRef, QueryProvider, Redirect, Refund, RefundProvider,
+    Invoice, InvoiceProvider, IpnProvider, Money, Monotonic, NextAction, PageKind, Payment, PaymentRef,
+    Provider, ProviderFactory, ProviderInfo, ProviderRef, QueryProvider, Redirect, Refund, RefundProvider,
     RefundRequest, RefundStatus, Result, ReturnUrls, Url, async_trait, register_provider,
 };
 
@@ -77,12 +77,14 @@ impl KhurBank {
     // ANCHOR: call
     /// Sends a call, and gives its answer if that is signed and about the payment that was meant.
     ///
-    /// `signed` are the values that its checksum covers, after the merchant; the reference is the first.
+    /// `signed` are the values that its checksum covers, after the merchant; the reference is the first. `send_by` is
+    /// what the caller's write request says.
     async fn call<A: Answer>(
         &self,
         (operation, effect, path): (&'static str, Effect, &str),
         signed: &[(&str, &str)],
         others: &[(&str, &str)],
+        send_by: Option<Monotonic>,
     ) -> Result<A> {
         let merchant = ("merchant", self.config.merchant.as_str());
         let values: Vec<&str> = std::iter::once(&merchant).chain(signed).map(|(_, value)| *value).collect();
@@ -91,7 +93,8 @@ impl KhurBank {
         call.extend([merchant, ("checksum", &checksum)]);
         let body = serde_json::to_vec(&call).expect("a map of texts is JSON");
 
-        let request = HttpRequest::post_json(operation, effect, self.address(&["v1", path]), body);
+        let request =
+            HttpRequest::post_json(operation, effect, self.address(&["v1", path]), body).send_by(send_by);
         let sent = self.env.transport.send(request).await;
         let response = sent.map_err(|error| Error::from_transport(error, effect))?;
         if response.status != 200 {
@@ -127,6 +130,7 @@ impl KhurBank {
                 (info::INVOICE, Effect::Write, "invoices"),
                 &[reference, ("amount", amount.as_str()), ("return_url", return_url.as_str())],
                 &[("description", &description)],
+                request.send_by,
             )
             .await?;
         let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), FLOW_PAGE);
@@ -146,7 +150,7 @@ impl KhurBank {
         check_flow(payment)?;
         let reference = ("reference", payment.merchant_ref.as_str());
         let answer: InquiryAnswer =
-            self.call((info::QUERY, Effect::Read, "inquiry"), &[reference], &[]).await?;
+            self.call((info::QUERY, Effect::Read, "inquiry"), &[reference], &[], None).await?;
         let mut found = Payment::new(payment.clone(), status::of_result(&answer.result));
         found.amount = Some(amount(&answer.amount, Effect::Read)?);
         found.refunded = Some(amount(&answer.refunded, Effect::Read)?).filter(|money| money.is_positive());
@@ -164,6 +168,7 @@ impl KhurBank {
                 (info::REFUND, Effect::Write, "refunds"),
                 &[reference, ("amount", sum.as_str()), ("refund", refund)],
                 &[("reason", &request.reason)],
+                request.send_by,
             )
             .await?;
         if answer.result != "DONE" || answer.refund != refund {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use tulbur_core::{
     Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, Language, Money,
-    NotFound, NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule,
-    RefundRule, Way,
+    NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundRule, Way,
 };
 
 use crate::ID;
@@ -43,16 +42,13 @@ pub(crate) fn describe(account: AccountName) -> ProviderInfo {
         one(Ability::Ipn, RETURN, "GET of the return address", "BANK.md, 6"),
     ];
     // ANCHOR: flow
-    info.flows = vec![FlowInfo {
-        flow: FLOW_PAGE,
-        start: FlowStart::Invoice(vec![Way::Page]),
-        effect: FlowEffect::Inert,
-        query_by: QueryBy::MerchantRef,
-        not_found: NotFound::ProvesNothing,
-        proof: ProofBy::QueryOrSignedIpn,
-        lifetime: Some(PAGE),
-        poll: Poll { first: Duration::from_secs(15), every: Duration::from_secs(10) },
-    }];
+    let start = FlowStart::Invoice(vec![Way::Page]);
+    info.flows = vec![
+        FlowInfo::new(FLOW_PAGE, start, FlowEffect::Inert, QueryBy::MerchantRef)
+            .proof(ProofBy::QueryOrSignedIpn)
+            .lifetime(Some(PAGE))
+            .poll(Poll { first: Duration::from_secs(15), every: Duration::from_secs(10) }),
+    ];
     // ANCHOR_END: flow
     info
 }

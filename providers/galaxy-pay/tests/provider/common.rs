@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use tulbur_core::{
     Accept, AccountName, BuildEnv, CallbackUrl, CaptureRequest, CardToken, ChargeRequest, CreateInvoice,
     Currency, Error, Flow, HttpRequest, HttpResponse, HttpTransport, IdSource, Language, ManualClock,
-    MerchantRef, Money, OperationRef, Options, PaymentRef, Provider, ProviderRef, RefundRequest, ReturnUrls,
-    Timestamp, TransportError, VoidRequest, Way, async_trait,
+    MerchantRef, Money, Monotonic, OperationRef, Options, PaymentRef, Provider, ProviderRef, RefundRequest,
+    ReturnUrls, Timestamp, TransportError, VoidRequest, Way, async_trait,
 };
 use tulbur_galaxy_pay::{
     Checkout, ExpiryUnit, FLOW_AUTHORIZE, FLOW_OPTION, GalaxyPay, GalaxyPayConfig, GalaxyPayOptions,
@@ -153,8 +153,11 @@ pub(crate) fn url(text: &str) -> CallbackUrl {
     CallbackUrl::parse(text).unwrap()
 }
 
+/// The moment that every write's request carries.
+pub(crate) const SEND_BY: Option<Monotonic> = Some(Monotonic::from_millis(60_000));
+
 pub(crate) fn invoice_request() -> CreateInvoice {
-    let mut request = CreateInvoice::new(reference(), vnd(100_000), "Hai quyển sách");
+    let mut request = CreateInvoice::new(reference(), vnd(100_000), "Hai quyển sách").send_by(SEND_BY);
     request.language = Language::Vi;
     request.return_urls = Some(ReturnUrls {
         success: url("https://shop.vn/ok"),
@@ -173,7 +176,7 @@ pub(crate) fn with(change: impl FnOnce(&mut GalaxyPayOptions)) -> Option<Options
 }
 
 pub(crate) fn charge_request() -> ChargeRequest {
-    let mut request = ChargeRequest::new(reference(), vnd(100_000), CardToken::new(TOKEN));
+    let mut request = ChargeRequest::new(reference(), vnd(100_000), CardToken::new(TOKEN)).send_by(SEND_BY);
     request.language = Language::En;
     request.description = "Tháng 11".into();
     request
@@ -345,6 +348,11 @@ impl Operation {
         }
     }
 
+    /// Whether its request carries the moment before which it must be on its way.
+    pub(crate) fn has_deadline(self) -> bool {
+        self.writes() && !matches!(self, Self::Delete | Self::RemoveToken | Self::CreateToken)
+    }
+
     /// What `responseCode` 200 brings, with its own request's id.
     pub(crate) fn good(self) -> String {
         let data = match self {
@@ -420,15 +428,15 @@ impl Operation {
             Self::Refund => {
                 let request =
                     RefundRequest::new(payment(FLOW_OPTION), operation_ref(), vnd(40_000), "Trả lại");
-                gateway.refunds().unwrap().refund(&request).await.map(drop)
+                gateway.refunds().unwrap().refund(&request.send_by(SEND_BY)).await.map(drop)
             }
             Self::Capture => {
                 let request = CaptureRequest::new(payment(FLOW_AUTHORIZE), operation_ref(), vnd(100_000));
-                gateway.captures().unwrap().capture(&request).await.map(drop)
+                gateway.captures().unwrap().capture(&request.send_by(SEND_BY)).await.map(drop)
             }
             Self::Void => {
                 let request = VoidRequest::new(payment(FLOW_AUTHORIZE), operation_ref());
-                gateway.voids().unwrap().void(&request).await.map(drop)
+                gateway.voids().unwrap().void(&request.send_by(SEND_BY)).await.map(drop)
             }
             Self::Delete => gateway.vault().unwrap().delete_card(&CardToken::new(TOKEN)).await,
             Self::QueryTokens => gateway.query_tokens(&CUSTOMER.into()).await.map(drop),

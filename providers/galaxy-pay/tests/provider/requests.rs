@@ -374,3 +374,16 @@ fn flows_are_declared_with_what_can_be_known_of_them() {
         }
     }
 }
+
+/// A write without it could leave after its owner has lost it.
+#[tokio::test]
+async fn every_write_is_sent_with_its_deadline() {
+    for operation in Operation::ALL {
+        let (gateway, script) = gateway();
+        script.then(http(200, operation.good()));
+        operation.run(&gateway).await.unwrap();
+        let [sent] = &script.sent()[..] else { panic!("one request") };
+        let wanted = if operation.has_deadline() { SEND_BY } else { None };
+        assert_eq!(sent.send_by, wanted, "{operation:?}");
+    }
+}

@@ -7,8 +7,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tulbur_core::{
     AccountName, BuildEnv, CallbackUrl, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice, Currency,
-    Error, HttpRequest, HttpResponse, HttpTransport, ManualClock, MerchantRef, Money, PaymentRef, Provider,
-    ReturnUrls, SequenceIds, Timestamp, TransportError, async_trait,
+    Error, HttpRequest, HttpResponse, HttpTransport, ManualClock, MerchantRef, Money, Monotonic, PaymentRef,
+    Provider, ReturnUrls, SequenceIds, Timestamp, TransportError, async_trait,
 };
 use tulbur_golomt_ecommerce::{
     Date, FLOW_CARD_SETUP, FLOW_CHARGE, FLOW_PAGE, GolomtEcommerce, GolomtEcommerceConfig, SettlementQuery,
@@ -101,20 +101,23 @@ pub(crate) fn back() -> ReturnUrls {
     ReturnUrls::one(CallbackUrl::parse("https://shop.mn/back?order=7").unwrap())
 }
 
+/// The moment that every write's request carries.
+pub(crate) const SEND_BY: Option<Monotonic> = Some(Monotonic::from_millis(60_000));
+
 pub(crate) fn invoice_request() -> CreateInvoice {
-    let mut request = CreateInvoice::new(reference(), money("1500"), "Two books");
+    let mut request = CreateInvoice::new(reference(), money("1500"), "Two books").send_by(SEND_BY);
     request.return_urls = Some(back());
     request
 }
 
 pub(crate) fn setup_request() -> CreateCardSetup {
-    let mut request = CreateCardSetup::new(reference());
+    let mut request = CreateCardSetup::new(reference()).send_by(SEND_BY);
     request.return_urls = Some(back());
     request
 }
 
 pub(crate) fn charge_request() -> ChargeRequest {
-    ChargeRequest::new(reference(), money("1500"), CardToken::new(CARD))
+    ChargeRequest::new(reference(), money("1500"), CardToken::new(CARD)).send_by(SEND_BY)
 }
 
 pub(crate) fn page_ref() -> PaymentRef {
@@ -201,6 +204,11 @@ impl Operation {
 
     pub(crate) fn writes(self) -> bool {
         matches!(self, Self::Invoice | Self::CardSetup | Self::Charge)
+    }
+
+    /// Whether its request carries the moment before which it must be on its way.
+    pub(crate) fn has_deadline(self) -> bool {
+        self.writes()
     }
 
     pub(crate) fn good(self) -> String {

@@ -325,3 +325,16 @@ fn what_it_says_of_itself_is_what_it_has() {
     assert_eq!(info.flows.len(), 3);
     assert!(info.invoice_flow(Way::Page).is_some() && info.invoice_flow(Way::Qr).is_none());
 }
+
+/// A write without it could leave after its owner has lost it.
+#[tokio::test]
+async fn every_write_is_sent_with_its_deadline() {
+    for operation in Operation::ALL {
+        let (bank, script) = bank();
+        script.then(http(200, operation.good()));
+        operation.run(&bank).await.unwrap();
+        let [sent] = &script.sent()[..] else { panic!("one request") };
+        let wanted = if operation.has_deadline() { SEND_BY } else { None };
+        assert_eq!(sent.send_by, wanted, "{operation:?}");
+    }
+}

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tulbur_core::{
-    AccountName, BuildEnv, CreateInvoice, Currency, Error, Flow, HttpRequest, HttpResponse, HttpTransport,
-    ManualClock, MerchantRef, Money, OperationRef, PaymentRef, Provider, RefundRequest, SequenceIds,
-    Timestamp, TransportError, Way, async_trait,
+    AccountName, BuildEnv, CancelRequest, CreateInvoice, Currency, Error, Flow, HttpRequest, HttpResponse,
+    HttpTransport, ManualClock, MerchantRef, Money, Monotonic, OperationRef, PaymentRef, Provider,
+    RefundRequest, SequenceIds, Timestamp, TransportError, Way, async_trait,
 };
 use tulbur_golomt_instore::{FLOW_QR, GolomtInstore, GolomtInstoreConfig};
 
@@ -120,8 +120,11 @@ pub(crate) fn reference() -> MerchantRef {
     MerchantRef::parse(REFERENCE).unwrap()
 }
 
+/// The moment that every write's request carries.
+pub(crate) const SEND_BY: Option<Monotonic> = Some(Monotonic::from_millis(60_000));
+
 pub(crate) fn invoice_request(way: Way) -> CreateInvoice {
-    let mut request = CreateInvoice::new(reference(), money("1100"), "Two coffees");
+    let mut request = CreateInvoice::new(reference(), money("1100"), "Two coffees").send_by(SEND_BY);
     request.way = way;
     if way == Way::Phone {
         request.payer.phone = Some(PHONE.into());
@@ -135,6 +138,7 @@ pub(crate) fn payment(flow: Flow) -> PaymentRef {
 
 pub(crate) fn refund_request(amount: &str) -> RefundRequest {
     RefundRequest::new(payment(FLOW_QR), OperationRef::parse("refund-1").unwrap(), money(amount), "sent back")
+        .send_by(SEND_BY)
 }
 
 /// Every operation, so that what holds for all of them is tested on all of them.
@@ -169,6 +173,11 @@ impl Operation {
         }
     }
 
+    /// Whether its request carries the moment before which it must be on its way.
+    pub(crate) fn has_deadline(self) -> bool {
+        self.writes() && self != Self::Settlement
+    }
+
     pub(crate) fn good(self) -> String {
         match self {
             Self::Phone | Self::Cancel => shown("success"),
@@ -185,7 +194,12 @@ impl Operation {
             Self::Phone => invoices.create_invoice(&invoice_request(Way::Phone)).await.map(drop),
             Self::Qr => bank.qr().unwrap().create_qr(&invoice_request(Way::Qr)).await.map(drop),
             Self::Deeplink => invoices.create_invoice(&invoice_request(Way::App)).await.map(drop),
-            Self::Cancel => bank.cancels().unwrap().cancel(&payment(FLOW_QR)).await.map(drop),
+            Self::Cancel => bank
+                .cancels()
+                .unwrap()
+                .cancel(&CancelRequest::new(payment(FLOW_QR)).send_by(SEND_BY))
+                .await
+                .map(drop),
             Self::Check => bank.queries().unwrap().query(&payment(FLOW_QR)).await.map(drop),
             Self::Refund => bank.refunds().unwrap().refund(&refund_request("1100")).await.map(drop),
             Self::Settlement => bank.settle("SETTLE001").await.map(drop),

@@ -1,8 +1,8 @@
 //! Requests that are not made: each names its field, and nothing is sent.
 
 use tulbur_core::{
-    CallbackUrl, Capture, CreateInvoice, Currency, Error, ErrorKind, Flow, MerchantRef, Money, Options,
-    Outcome, Provider, ProviderOptions, Way,
+    CallbackUrl, CancelRequest, Capture, CreateInvoice, Currency, Error, ErrorKind, Flow, MerchantRef, Money,
+    Options, Outcome, Provider, ProviderOptions, Way,
 };
 use tulbur_golomt_instore::FLOW_QR;
 
@@ -72,12 +72,15 @@ async fn what_is_no_payment_here_is_not_asked_about() {
     let mut other = payment(FLOW_QR);
     other.flow = Flow::new("page");
     refused(&bank.queries().unwrap().query(&other).await.unwrap_err(), "flow");
-    refused(&bank.cancels().unwrap().cancel(&other).await.unwrap_err(), "flow");
+    refused(&bank.cancels().unwrap().cancel(&CancelRequest::new(other)).await.unwrap_err(), "flow");
     for amount in [None, Some(money("0")), Some(Money::from_minor(110_000, Currency::USD))] {
         let mut unclear = payment(FLOW_QR);
         unclear.amount = amount;
         refused(&bank.queries().unwrap().query(&unclear).await.unwrap_err(), "amount");
-        refused(&bank.cancels().unwrap().cancel(&unclear).await.unwrap_err(), "amount");
+        refused(
+            &bank.cancels().unwrap().cancel(&CancelRequest::new(unclear.clone())).await.unwrap_err(),
+            "amount",
+        );
         let mut request = refund_request("1100");
         request.payment = unclear;
         refused(&bank.refunds().unwrap().refund(&request).await.unwrap_err(), "amount");

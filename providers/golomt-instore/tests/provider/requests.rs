@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tulbur_core::{
-    Ability, Effect, Evidence, FlowEffect, Method, NextAction, Payment, PaymentStatus, Provider, QueryBy,
-    RefundStatus, Way, abilities, cancel, confirm,
+    Ability, CancelRequest, Effect, Evidence, FlowEffect, Method, NextAction, Payment, PaymentStatus,
+    Provider, QueryBy, RefundStatus, Way, abilities, cancel, confirm,
 };
 use tulbur_golomt_instore::{FLOW_APP, FLOW_PHONE, FLOW_QR};
 
@@ -177,7 +177,8 @@ async fn a_cancellation_may_be_answered_in_either_shape() {
     ] {
         let (bank, script) = bank();
         script.then(http(200, answer.clone()));
-        let canceled = cancel(bank.cancels().unwrap(), &payment(FLOW_PHONE)).await.unwrap();
+        let canceled =
+            cancel(bank.cancels().unwrap(), &CancelRequest::new(payment(FLOW_PHONE))).await.unwrap();
         assert_eq!(canceled.status, PaymentStatus::Canceled, "{answer}");
     }
 }
@@ -225,4 +226,17 @@ fn what_it_says_of_itself_is_what_it_has() {
     assert!(matches!(&documented[..], [one] if one.wire == "POST /pos/invoice/qr"), "one page could be read");
     let rule = info.refunds.as_ref().unwrap();
     assert!(!rule.partial && !rule.repeated && rule.window.is_none());
+}
+
+/// A write without it could leave after its owner has lost it.
+#[tokio::test]
+async fn every_write_is_sent_with_its_deadline() {
+    for operation in Operation::ALL {
+        let (bank, script) = bank();
+        script.then(http(200, operation.good()));
+        operation.run(&bank).await.unwrap();
+        let [sent] = &script.sent()[..] else { panic!("one request") };
+        let wanted = if operation.has_deadline() { SEND_BY } else { None };
+        assert_eq!(sent.send_by, wanted, "{operation:?}");
+    }
 }

@@ -1,0 +1,72 @@
+//! Tests of single decisions that were wrong once.
+
+use std::time::Duration;
+
+use tulbur_core::{FlowEffect, OperationState, QueryBy};
+
+use super::every_order::{Move, Rules, Told, World, amount, rules, says, step, world};
+use super::{Fact, Situation, decide};
+use crate::model::event::Source;
+use crate::model::operation::OperationKind;
+use crate::model::record::Status;
+use crate::model::schedule::next_question;
+
+const YEAR: Duration = Duration::from_hours(365 * 24);
+
+/// An unknown refund that was asked about so often, a year ago by this clock.
+fn old_refund(asked: u32) -> World {
+    let mut world = world(1, Some(OperationKind::Refund));
+    let operation = world.operation.as_mut().unwrap();
+    (operation.state, operation.asked) = (OperationState::Unknown, asked);
+    world.now = world.now.after(YEAR);
+    world
+}
+
+#[test]
+fn an_operation_that_seems_old_is_asked_about_again() {
+    let rules = rules(FlowEffect::Inert, QueryBy::MerchantRef);
+    let asked_again = |asked| {
+        let after = step(&rules, &old_refund(asked), 0, Move::Operation(Told::CannotAsk)).unwrap();
+        after.operation.unwrap().lease_until.is_some()
+    };
+    assert!(asked_again(3), "only three questions");
+    assert!(!asked_again(200), "two hundred questions");
+}
+
+#[test]
+fn a_payment_that_seems_old_is_asked_about_again() {
+    let Rules { flow, schedule } = rules(FlowEffect::MovesMoney, QueryBy::MerchantRef);
+    let mut payment = world(1, None).payments.remove(0);
+    let now = payment.created_at.after(YEAR);
+    payment.operation = OperationState::Unknown;
+    for (asked, again) in [(0, true), (9, true), (10, false)] {
+        payment.asked = asked;
+        assert_eq!(next_question(&payment, &flow, &schedule, now).is_some(), again, "{asked} questions");
+    }
+}
+
+#[test]
+fn a_pending_answer_may_name_the_part_that_is_captured() {
+    let Rules { flow, schedule } = rules(FlowEffect::Inert, QueryBy::MerchantRef);
+    let mut world = world(1, Some(OperationKind::Capture));
+    let part = tulbur_core::Money::from_minor(amount().minor() / 2, amount().currency());
+    world.payments[0].capturing = Some(part);
+    let payment = &world.payments[0];
+    let situation = Situation {
+        order: None,
+        payment,
+        operation: None,
+        flow: &flow,
+        schedule: &schedule,
+        confirm_first: false,
+        now: world.now,
+        new_id: &|| String::from("id"),
+    };
+    let listed = |status, amount| {
+        let proven = says(Source::Query, status, amount, &payment.reference);
+        decide(&situation, Fact::Proven(Box::new(proven), None)).attention.len()
+    };
+    assert_eq!(listed(Status::Pending, part), 0, "the part that was asked for");
+    let other = tulbur_core::Money::from_minor(1, amount().currency());
+    assert_eq!(listed(Status::Pending, other), 1, "another part");
+}

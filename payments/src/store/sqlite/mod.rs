@@ -1,0 +1,154 @@
+//! The embedded store: one SQLite file, nothing to install.
+
+mod claims;
+mod dialect;
+#[path = "../sql/mod.rs"]
+mod sql;
+
+use std::path::Path;
+use std::str::FromStr;
+
+use sqlx::SqlSafeStr;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use crate::error::StoreError;
+use crate::store::group::Group;
+use crate::store::{Changes, Known, StoreClock, StoreSettings};
+
+pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
+use dialect::store_error;
+use sql::known::Sought;
+use sql::settle::Settling;
+
+/// Pages that the writing connection keeps, in KiB below zero: what is written again soon is not read again before.
+const CACHE: &str = "-32768";
+/// Pages of the log after which it is copied into the file: 32 MiB, so that a page which many commits change is copied
+/// once. A log that a dead process left is read by whoever opens the file next.
+const CHECKPOINT: &str = "8192";
+
+/// Keeps payments in one SQLite file.
+///
+/// Commits are durable: write-ahead log with `synchronous=FULL`. Several processes may open one file; they wait for
+/// each other up to five seconds. Not on a network file system: its locks do not work there.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    pool: SqlitePool,
+    /// SQLite has one writer at a time. Who waits for a connection waits in a queue; who waits for the file's lock looks
+    /// again and again.
+    writer: SqlitePool,
+    group: Group<Changes, ()>,
+    settling: Group<Settling, bool>,
+    readers: Group<Sought, Known>,
+    clock: StoreClock,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it if it is missing, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the file cannot be opened or is not one of ours.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(SqliteConnectOptions::new().filename(path).create_if_missing(true)).await
+    }
+
+    /// As [`SqliteStore::open`], with connection options of the application's own. The journal, its durability and
+    /// foreign keys are set here all the same.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub async fn open_with(options: SqliteConnectOptions) -> Result<Self, StoreError> {
+        Self::connect(options, &StoreSettings::default()).await
+    }
+
+    /// As [`SqliteStore::open_with`], with settings.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
+    pub async fn connect(
+        options: SqliteConnectOptions,
+        settings: &StoreSettings,
+    ) -> Result<Self, StoreError> {
+        let options = options
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT)
+            // What undoes one statement need not survive the process: the log is what is durable.
+            .pragma("temp_store", "memory")
+            .foreign_keys(true);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(settings.wait)
+            .connect_with(options.clone().pragma("cache_size", CACHE))
+            .await
+            .map_err(store_error)?;
+        migrate(&writer).await?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(settings.connections.unwrap_or(4))
+            .acquire_timeout(settings.wait)
+            .connect_with(options)
+            .await
+            .map_err(store_error)?;
+        Ok(Self {
+            pool,
+            writer,
+            group: Group::new(settings.commits_together, StoreError::unanswered_commit()),
+            settling: Group::new(settings.commits_together, StoreError::unanswered_commit()),
+            readers: Group::new(settings.commits_together, StoreError::unanswered_read()),
+            clock: settings.clock,
+        })
+    }
+
+    /// Waits for what is under way and closes the file.
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.pool.close().await;
+    }
+}
+
+/// Reads an address such as `sqlite:shop.db`.
+pub(crate) fn parse(address: &str) -> Result<SqliteConnectOptions, StoreError> {
+    let rest = address.strip_prefix("sqlite:").unwrap_or(address);
+    if matches!(rest.trim_start_matches("//"), "" | ":memory:") || rest.contains("mode=memory") {
+        return Err(StoreError::Unavailable(
+            "a SQLite store needs a file, as in `sqlite:shop.db`; what keeps nothing is `memory:`".into(),
+        ));
+    }
+    let options = SqliteConnectOptions::from_str(address).map_err(|_| {
+        StoreError::Unavailable(
+            "the address is not of the form `sqlite:shop.db` or `sqlite:///path/shop.db`".into(),
+        )
+    })?;
+    // Unless it says `mode=ro` or `mode=rw`, the file is made.
+    Ok(if rest.contains("mode=") { options } else { options.create_if_missing(true) })
+}
+
+/// The version of the newest tables that this knows: what opening a database brings it to. Its own stands in
+/// `tulbur_migrations`.
+pub fn newest_tables() -> i64 {
+    migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn migrator() -> Migrator {
+    let simple = |version, about: &'static str, sql: sqlx::SqlStr| {
+        Migration::new(version, about.into(), MigrationType::Simple, sql, false)
+    };
+    let mut migrator =
+        Migrator::with_migrations(vec![simple(1, "tables", include_str!("0001.sql").into_sql_str())]);
+    migrator.dangerous_set_table_name("tulbur_migrations");
+    migrator
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    migrator().run(pool).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
+        sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Unreadable(format!(
+            "its tables are of a newer release: version {found}, and this one knows {}; run the newer release",
+            newest_tables()
+        )),
+        other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),
+    })
+}
