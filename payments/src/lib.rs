@@ -47,8 +47,9 @@ pub use model::request::{
 pub use model::schedule::Schedule;
 pub use operator::handlers::{remove_handler, unpark};
 pub use operator::reconcile;
-pub use operator::replay::{MadeDue, Replayed, make_due, resolve_item};
+pub use operator::replay::{MadeDue, Replayed, make_due};
 pub use operator::reseal::{ResealFrom, Resealed};
+pub use operator::resolve::resolve_item;
 pub use operator::shown::{ShownDelivery, ShownField};
 pub use store::memory::MemoryStore;
 #[cfg(feature = "postgres")]

@@ -10,8 +10,8 @@ use serde_json::json;
 use tulbur::core::{OperationRef, OperationState, QueryBy};
 use tulbur::payments::store::Find;
 use tulbur::payments::{
-    AttentionItem, AttentionKind, IdempotencyKey, OperationKind, OperationRecord, PaymentId, PaymentRecord,
-    Payments, RefundPayment, Store, make_due, resolve_item, unpark,
+    AttentionItem, AttentionKind, Error, IdempotencyKey, OperationKind, OperationRecord, PaymentId,
+    PaymentRecord, Payments, RefundPayment, Store, make_due, resolve_item, unpark,
 };
 use tulbur::{ErrorKind, Money};
 
@@ -146,7 +146,7 @@ Examples:
       the charge or refund that the item names was made
   tulbur payments resolve 0193f2c8a4b77c1e9d3f5a6b7c8d9e0f --never --by Saruul
       this payment was not paid and never will be; or this refund was not made
-  tulbur payments resolve amount-mismatch/0193f2c8a4b77c1e9d3f5a6b7c8d9e0f/5f9c --done --by Saruul
+  tulbur payments resolve paid-again/0193f2c8a4b77c1e9d3f5a6b7c8d9e0f --done --by Saruul
       resolves the item and changes nothing else")]
 pub(super) struct ResolveOptions {
     /// The key of an item, an operation, or a payment
@@ -193,7 +193,12 @@ pub(super) async fn resolve(
             &format!("Item `{}` ({}) is resolved. Nothing else is changed.", item.key, item.detail),
             options.yes,
         )?;
-        resolve_item(&**store, item, &options.by, now()).await?;
+        resolve_item(&**store, item, &options.by, now()).await.map_err(|error| match error {
+            Error::Conflict { .. } => Failure::new(format!(
+                "{error}: look it up at the provider, then say --happened or --never instead of --done"
+            )),
+            error => error.into(),
+        })?;
         return told(json, &format!("Resolved: {}.", item.key), &json!({ "resolved": item.key }));
     }
     let subject = subject_of(&**store, item, &options.subject).await?;
@@ -204,9 +209,7 @@ pub(super) async fn resolve(
     let payments = setup.need_hands(store, account, "an operator's decision about a payment").await?;
     match subject {
         Subject::Operation(operation) => resolve_operation(options, &payments, &operation, json).await,
-        Subject::Payment(payment) => {
-            resolve_payment(options, &payments, &**store, &payment, item, json).await
-        }
+        Subject::Payment(payment) => resolve_payment(options, &payments, &payment, json).await,
     }
 }
 
@@ -245,12 +248,14 @@ async fn resolve_operation(
 async fn resolve_payment(
     options: &ResolveOptions,
     payments: &Payments,
-    store: &dyn Store,
     payment: &PaymentRecord,
-    item: Option<&AttentionItem>,
     json: bool,
 ) -> Result<(), Failure> {
-    let amount = payment.amount().map(|amount| format!(" of {amount}")).unwrap_or_default();
+    let amount = match (payment.mismatch, payment.amount()) {
+        (Some(paid), Some(asked)) => format!(" of {paid} ({asked} was asked for)"),
+        (_, Some(asked)) => format!(" of {asked}"),
+        (_, None) => String::new(),
+    };
     let order = payment.order().map(|order| format!(" for order `{order}`")).unwrap_or_default();
     let what = format!("payment {}{amount}{order}", payment.id);
     let mut warning = if options.happened {
@@ -261,12 +266,6 @@ async fn resolve_payment(
         )
     };
     let askable = can_be_asked(payments, payment);
-    if askable && payment.operation != OperationState::Unknown {
-        return Err(Failure::new(format!(
-            "the provider can be asked about {what}, and only its word moves it: tulbur payments retry {}",
-            payment.id
-        )));
-    }
     if askable {
         let _ = write!(
             warning,
@@ -276,9 +275,6 @@ async fn resolve_payment(
     }
     agree(&warning, options.yes)?;
     let after = payments.declare_payment(&payment.id, options.happened, &options.by).await?;
-    if let Some(item) = item.filter(|item| item.kind == AttentionKind::Unproven) {
-        resolve_item(store, item, &options.by, now()).await?;
-    }
     told(
         json,
         &format!("Payment {} is {} now.", payment.id, after.status),
@@ -300,7 +296,7 @@ async fn subject_of(store: &dyn Store, item: Option<&AttentionItem>, name: &str)
         Some(item) if item.kind == AttentionKind::UnresolvedOperation => {
             item.key.split_once('/').map_or(name, |(_, about)| about)
         }
-        Some(item) if item.kind == AttentionKind::Unproven => {
+        Some(item) if matches!(item.kind, AttentionKind::Unproven | AttentionKind::AmountMismatch) => {
             item.payment.as_ref().map_or(name, |payment| payment.as_str())
         }
         Some(item) => {

@@ -21,8 +21,9 @@ pub(super) fn for_item(item: &AttentionItem) -> String {
     let resolve = format!("tulbur payments resolve {} --done --by NAME", item.key);
     match item.kind {
         AttentionKind::AmountMismatch => format!(
-            "The order is not paid here. Look the payment up at the provider. If the money is there, refund it or \
-             deliver by hand; then find out why the amount differs. Then: {resolve}"
+            "The order is not paid here. Look the payment up at the provider, and decide: tulbur payments resolve \
+             {payment} --happened --by NAME accepts what was paid, and the application is told; --never ends the \
+             payment, and what was paid is yours to give back. Once it is decided, or paid in full: {resolve}"
         ),
         AttentionKind::PaidAgain => format!(
             "The customer paid twice. Give this payment back: tulbur payments refund {payment} --reason \"paid twice\" \
@@ -50,7 +51,7 @@ pub(super) fn for_item(item: &AttentionItem) -> String {
         ),
         AttentionKind::Unproven => format!(
             "Look it up at the provider, then say what you found: tulbur payments resolve {payment} --happened --by \
-             NAME, or --never; and resolve the item: {resolve}"
+             NAME, or --never"
         ),
         AttentionKind::Undelivered => format!(
             "Repair the application's handler. Then: tulbur payments retry {payment}, which resolves the item. If it \

@@ -1,4 +1,4 @@
-//! Decides what follows when nothing final is known: a hint, a question without a final answer, a person's word.
+//! Decides what follows when nothing final is known: a hint, a question without a final answer, an operator's decision.
 
 use tulbur_core::{ErrorKind, NotFound, OperationState, QueryBy};
 
@@ -192,4 +192,18 @@ pub(crate) fn overdue(
         ));
     }
     None
+}
+
+/// Whether an item stays until an operator decides or the provider tells, because nobody knows yet whether money moved.
+pub(crate) fn awaits_decision(
+    kind: AttentionKind,
+    payment: &crate::model::record::PaymentRecord,
+    operation: Option<&crate::model::operation::OperationRecord>,
+) -> bool {
+    match (kind, operation) {
+        (AttentionKind::UnresolvedOperation, Some(operation)) => operation.is_unresolved(),
+        (AttentionKind::UnresolvedOperation, None) => payment.status.is_open(),
+        (AttentionKind::AmountMismatch, _) => payment.status.is_open() && payment.mismatch.is_some(),
+        _ => false,
+    }
 }

@@ -24,6 +24,8 @@ pub(crate) mod proven;
 mod right_values;
 mod step;
 
+pub(crate) use asking::awaits_decision;
+
 use crate::decide::proven::Proven;
 use crate::model::changes::Changes;
 use crate::model::event::{AttentionKind, Source};

@@ -1,4 +1,4 @@
-//! Performs operations on payments: capture, void, refund, cancel; and takes a person's word for what became of them.
+//! Performs operations on payments: capture, void, refund, cancel; and records an operator's decision about what became of them.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::engine::open::gone;
 use crate::engine::payments::{Inner, Payments};
 use crate::engine::write::{Flight, Performed, Subject, WritePermit, in_its_own_task};
 use crate::error::{Error, Result, StoreError};
+use crate::model::event::AttentionKind;
 use crate::model::operation::{KeySubject, Operation, OperationKind, OperationRecord};
 use crate::model::record::{PaymentId, PaymentRecord};
 use crate::model::request::{CapturePayment, RefundPayment, VoidPayment, digest};
@@ -90,8 +91,8 @@ impl Payments {
         self.0.load_operation(operation).await
     }
 
-    /// Takes a person's word for what became of an operation that nobody else can tell about. It is written into the
-    /// history under `by`. That it did not happen is accepted an hour after the time in which its request can still be
+    /// Records an operator's decision about what became of an operation that nobody else can tell about. It is written
+    /// into the history under `by`. That it did not happen is accepted an hour after the time in which its request can still be
     /// under way ([`Schedule::declare_after`](crate::Schedule::declare_after)).
     ///
     /// # Errors
@@ -107,7 +108,7 @@ impl Payments {
         if !matches!(record.state, OperationState::Unknown | OperationState::Accepted) {
             return Err(Error::conflict(
                 subject(),
-                format!("it is {}; only what is unknown needs a person's word", record.state),
+                format!("it is {}; only an unknown one needs an operator's decision", record.state),
             ));
         }
         if !happened {
@@ -117,8 +118,8 @@ impl Payments {
         self.0.apply_to_operation(&record.payment, operation, &fact).await
     }
 
-    /// Takes a person's word for whether a payment was paid, where the provider cannot be asked. It is written into
-    /// the history under `by`.
+    /// Records an operator's decision about whether a payment was paid, where the provider cannot be asked, or does not
+    /// say. It is written into the history under `by`. What was listed about another amount is resolved with it.
     ///
     /// # Errors
     /// [`Error::Conflict`] when it is paid already, when the provider's own word can still settle it, or when it is too
@@ -147,7 +148,13 @@ impl Payments {
         if !paid {
             self.0.may_still_happen(record.write_ends, || format!("payment `{id}`"))?;
         }
-        self.0.apply(id, &Fact::Declared { paid, by: by.to_owned() }, None).await
+        let record = self.0.apply(id, &Fact::Declared { paid, by: by.to_owned() }, None).await?;
+        for item in self.0.store.attention().await? {
+            if item.kind == AttentionKind::AmountMismatch && item.payment.as_ref() == Some(id) {
+                self.0.store.resolve_attention(&item.key, self.0.now()).await?;
+            }
+        }
+        Ok(record)
     }
 
     /// Reserves the operation, performs it in a task of its own, and returns how it then stands. One that was refused is

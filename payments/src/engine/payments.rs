@@ -409,18 +409,6 @@ impl Payments {
         Ok(self.0.store.attention().await?)
     }
 
-    /// Resolves an item, by its key, once a person has dealt with it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when it is not on the list.
-    pub async fn resolve(&self, key: &str) -> Result<()> {
-        if self.0.store.resolve_attention(key, self.now()).await? {
-            Ok(())
-        } else {
-            Err(Error::NotFound(format!("open item `{key}`")))
-        }
-    }
-
     /// The newest deliveries, newest first: what became of each, and how often it came. What they said is sealed.
     ///
     /// # Errors

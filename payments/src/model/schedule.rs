@@ -28,7 +28,7 @@ pub struct Schedule {
     /// How long a write may take before another process takes it for lost; at least half as long again as the flow says
     /// that its write takes.
     pub operation_lease: Duration,
-    /// How long after the end of a write's lease a person's word is taken that it did not happen.
+    /// How long after the end of a write's lease an operator's decision that it did not happen is accepted.
     pub declare_after: Duration,
     /// How long a notification about a payment that is not known yet is kept and tried again before it is listed.
     pub early_for: Duration,

@@ -4,4 +4,5 @@ pub(crate) mod handlers;
 pub mod reconcile;
 pub(crate) mod replay;
 pub(crate) mod reseal;
+pub(crate) mod resolve;
 pub(crate) mod shown;

@@ -12,7 +12,7 @@ use crate::engine::kept::RawDelivery;
 use crate::engine::notify::{Binding, binding};
 use crate::engine::payments::Payments;
 use crate::error::{Error, Result, StoreError};
-use crate::model::event::{AttentionItem, HistoryEntry, Source};
+use crate::model::event::{HistoryEntry, Source};
 use crate::model::record::{PaymentId, PaymentRecord, Status};
 use crate::operator::handlers::unpark;
 use crate::store::{Changes, Find, InboxEntry, Store};
@@ -218,22 +218,11 @@ pub(crate) async fn hasten(store: &dyn Store, id: &PaymentId, what: &str, now: T
     Err(StoreError::Conflict.into())
 }
 
-/// Resolves an item, and writes into its payment's history who did.
-///
-/// # Errors
-/// [`Error::NotFound`] when it is not on the list; the database's.
-pub async fn resolve_item(store: &dyn Store, item: &AttentionItem, by: &str, now: Timestamp) -> Result<()> {
-    if !store.resolve_attention(&item.key, now).await? {
-        return Err(Error::NotFound(format!("open item `{}`", item.key)));
-    }
-    if let Some(payment) = &item.payment {
-        let what = format!("{by} resolved `{}`", item.kind);
-        let line = person_line(now, item.order.clone(), payment.clone(), what);
-        store.commit(Changes { history: vec![line], ..Changes::default() }).await?;
-    }
-    Ok(())
-}
-
-fn person_line(at: Timestamp, order: Option<OrderRef>, payment: PaymentId, what: String) -> HistoryEntry {
+pub(super) fn person_line(
+    at: Timestamp,
+    order: Option<OrderRef>,
+    payment: PaymentId,
+    what: String,
+) -> HistoryEntry {
     HistoryEntry { at, order, payment, source: Source::Person, change: None, what }
 }

@@ -359,7 +359,7 @@ pub trait Store: Outbox + fmt::Debug + Send + Sync {
     /// Moves leases and due times that lie further ahead than they can, to now plus their longest wait; and says how many.
     /// It is no change of the payments. [`LongestWaits::of_payment`] and [`LongestWaits::of_operation`] say what the
     /// longest wait is. When a write ended (`write_ends`) is moved while its record is due or leased; of one that is
-    /// looked at no more it may stay, and a person's word about it is then taken later.
+    /// looked at no more it may stay, and an operator's decision about it is then accepted later.
     async fn clamp_times(&self, now: Timestamp, longest: &LongestWaits) -> Result<u64, StoreError>;
 
     /// Makes every open payment whose write is not under way due now, whoever has taken it: what was notified while

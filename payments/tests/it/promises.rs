@@ -92,9 +92,9 @@ async fn a_second_payment_of_an_order_is_paid_again_and_listed() {
     let attention = shop.payments.attention().await.unwrap();
     assert_eq!(attention.len(), 1);
     assert_eq!(attention[0].kind, AttentionKind::PaidAgain);
-    shop.payments.resolve(&attention[0].key).await.unwrap();
+    shop.payments.resolve(&attention[0].key, "S").await.unwrap();
     assert!(shop.payments.attention().await.unwrap().is_empty());
-    assert!(shop.payments.resolve(&attention[0].key).await.is_err());
+    assert!(shop.payments.resolve(&attention[0].key, "S").await.is_err());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::support;
 use crate::support::{Bank, SECRET, Shop, TOKEN, Write, sealing_keys};
 use tulbur_core::{Channel, Delivery, OperationState, SecretString};
-use tulbur_payments::store::{DeliveryState, Find, InboxEntry, Outbox, Settle, Store, Verdict};
+use tulbur_payments::store::{DeliveryState, InboxEntry, Outbox, Settle, Store, Verdict};
 use tulbur_payments::{
     CustomerRef, Error, OpenCardSetup, PaymentRecord, RefundPayment, Replayed, SealingKeys, Source,
     SqliteStore, Status, make_due, resolve_item,
@@ -291,15 +291,36 @@ async fn events_are_told_with_their_delivery_and_payments_found_by_any_name() {
 #[tokio::test]
 async fn who_resolved_an_item_is_in_the_history() {
     let shop = Shop::open().await;
-    let opened = shop.payments.open(shop.request("A", 1500)).await.unwrap();
-    shop.notify(&Shop::body(&opened.reference.merchant_ref, "000", "7")).await;
-    shop.settle().await;
+    let first = shop.payments.open(shop.request("A", 1500)).await.unwrap();
+    shop.payments.cancel(&first.id).await.unwrap();
+    for paid in [&shop.payments.open(shop.request("A", 1500)).await.unwrap(), &first] {
+        shop.notify(&Shop::body(&paid.reference.merchant_ref, "000", "1500")).await;
+        shop.settle().await;
+    }
     let item = shop.payments.attention().await.unwrap().remove(0);
     let store = store(&shop).await;
     resolve_item(&store, &item, "Saruul", shop.payments.now()).await.unwrap();
     assert!(shop.payments.attention().await.unwrap().is_empty());
-    let last = shop.payments.payment_history(&opened.id).await.unwrap().0.pop().unwrap();
-    assert_eq!((last.source, last.what.as_str()), (Source::Person, "Saruul resolved `amount-mismatch`"));
+    let last = shop.payments.payment_history(&first.id).await.unwrap().0.pop().unwrap();
+    assert_eq!((last.source, last.what.as_str()), (Source::Person, "Saruul resolved `paid-again`"));
     assert!(resolve_item(&store, &item, "Saruul", shop.payments.now()).await.is_err());
-    assert!(store.payment(Find::Id(&opened.id)).await.unwrap().unwrap().status.is_open());
+}
+
+#[tokio::test]
+async fn what_may_have_moved_money_is_decided_and_not_taken_off_the_list() {
+    let shop = Shop::open().await;
+    let opened = shop.payments.open(shop.request("A", 1500)).await.unwrap();
+    shop.notify(&Shop::body(&opened.reference.merchant_ref, "000", "7")).await;
+    shop.settle().await;
+    let item = shop.payments.attention().await.unwrap().remove(0);
+    let history = shop.payments.payment_history(&opened.id).await.unwrap().0;
+    let refused = shop.payments.resolve(&item.key, "Saruul").await.unwrap_err();
+    assert!(matches!(refused, Error::Conflict { .. }), "{refused}");
+    assert_eq!(shop.payments.attention().await.unwrap(), [item]);
+    assert_eq!(shop.payments.payment_history(&opened.id).await.unwrap().0, history, "nothing was changed");
+
+    let paid = shop.payments.declare_payment(&opened.id, true, "Saruul").await.unwrap();
+    assert_eq!(paid.status, Status::Paid);
+    assert_eq!(paid.taken().unwrap().to_string(), "7.00 MNT", "what was paid, not what was asked for");
+    assert!(shop.payments.attention().await.unwrap().is_empty(), "the decision resolved it");
 }

@@ -216,7 +216,7 @@ async fn one_of_everything(store: Arc<dyn Store>) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     running.abort();
-    drop(run.payments.resolve("no such item").await);
+    drop(run.payments.resolve("no such item", "S").await);
     assert!(run.clock.now() > now);
 }
 

@@ -49,6 +49,7 @@ pub fn generate(seed: u64) -> Story {
     maker.people();
     maker.actions.sort_by_key(|(at, _)| *at);
     let calm_at = 75 * MINUTE;
+    let last = maker.actions.last().map_or(0, |(at, _)| *at);
     let handlers: Vec<String> = HANDLERS.iter().map(|name| (*name).to_owned()).collect();
     let names = ["A", "B", "C", "D"];
     Story {
@@ -60,7 +61,7 @@ pub fn generate(seed: u64) -> Story {
             .map(|name| Process { name: (*name).to_owned(), handlers: handlers.clone() })
             .collect(),
         calm_at,
-        ends_at: calm_at + DAY + 6 * HOUR,
+        ends_at: last.max(calm_at) + DAY + 6 * HOUR,
         actions: maker.actions,
         rules: maker.rules,
         expects: Vec::new(),
@@ -527,9 +528,12 @@ impl Maker {
             }
         }
         if self.random.percent(15) {
+            // While it is still asked about, or when the questions have ended.
+            let (from, until) =
+                if self.random.percent(50) { (40 * MINUTE, 70 * MINUTE) } else { (8 * DAY, 9 * DAY) };
             for index in 0..self.labels.len() {
                 let label = self.labels[index].0.clone();
-                let (process, at) = (self.process(), self.random.between(40 * MINUTE, 70 * MINUTE));
+                let (process, at) = (self.process(), self.random.between(from, until));
                 self.at(at, Action::Call(process, Call::Resolve { payment: label }));
             }
         }

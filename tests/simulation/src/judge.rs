@@ -77,6 +77,12 @@ impl Case<'_> {
         })
     }
 
+    /// Whether an item about it is open, so that a person is still told of it.
+    pub(crate) fn is_still_listed(&self, payment: &PaymentSeen) -> bool {
+        let mut items = self.outcome.notes.listed.values();
+        items.any(|item| item.open && item.payment.as_deref() == Some(&payment.id))
+    }
+
     pub(crate) fn lied(&self, payment: &PaymentSeen) -> bool {
         self.outcome.entry(payment).is_some_and(|entry| entry.lied)
     }

@@ -99,7 +99,7 @@ pub(super) fn ends(case: &mut Case<'_>) {
         if matches!(payment.operation.as_str(), "reserved" | "submitted") {
             case.complain("unfinished", format!("the opening of {} is {}", payment.label, payment.operation));
         }
-        if payment.status == "pending" && !listed {
+        if payment.status == "pending" && !case.is_still_listed(payment) {
             case.complain("unfinished", format!("{} is pending, and nothing is listed", payment.label));
         }
         if payment.status == "paid" && payment.askable && !payment.confirmed && !listed {
@@ -130,7 +130,7 @@ pub(super) fn ends(case: &mut Case<'_>) {
             }
             "unknown" | "accepted" if operation.kind != "cancel" => {
                 let listed = outcome.notes.listed.values().any(|item| {
-                    (item.open || item.by_person)
+                    item.open
                         && item.kind == "unresolved-operation"
                         && item.payment.as_deref() == Some(&operation.payment)
                         && (item.key.contains(&operation.reference)
