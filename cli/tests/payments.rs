@@ -219,7 +219,7 @@ async fn a_refund_that_the_provider_does_not_offer_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_persons_word_does_not_replace_the_providers() {
+async fn an_operators_decision_does_not_replace_the_providers_word() {
     let world = World::open().await;
     let open = world.order(WEB, "order-1", 1500).await;
     let refused = world.acting(&["payments", "resolve", "order-1", "--never", "--by", "Saruul", "--yes"]);
