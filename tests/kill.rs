@@ -167,7 +167,8 @@ async fn killed_while_told(point: &str) {
 }
 
 /// Kills the shop while it gives half of the money back. Nobody can ask this gateway about a refund: what may have
-/// happened is never sent again, stands on the list for a person, and counts as given back.
+/// happened is never sent again, stands on the list for a person, and counts as given back. What was certainly never sent
+/// frees its money and its key.
 async fn killed_while_refunding(point: &str) {
     let mut street = Street::open().await;
     let gateway = street.sandbox.books("galaxy-pay");
@@ -203,12 +204,22 @@ async fn killed_while_refunding(point: &str) {
         street.shop.kill().await;
         assert_eq!(asking.await.expect("it does not panic"), None, "nobody was answered");
         street.shop.start(None).await;
-        let happened = u64::from(point != "operation-before-send");
+        let unsent = point == "operation-reserved";
+        let happened = u64::from(point == "operation-answered");
         let refunds = || async {
             let entry = gateway.payment(&reference).await;
             entry["refunds"].as_u64().unwrap_or(0)
         };
+        let states = || async {
+            let told = street.shop.order(&order).await;
+            let operations = told["payments"][0]["operations"].as_array().cloned().unwrap_or_default();
+            operations.into_iter().map(|operation| operation["state"].clone()).collect::<Vec<_>>()
+        };
         eventually(PATIENCE, || async {
+            if unsent {
+                let states = states().await;
+                return (states == ["refused"]).then_some(()).ok_or(format!("not freed: {states:?}"));
+            }
             let attention = street.shop.attention().await;
             let listed =
                 |item: &Value| item["payment"] == payment.as_str() && item["kind"] == "unresolved-operation";
@@ -216,27 +227,28 @@ async fn killed_while_refunding(point: &str) {
         })
         .await;
         assert_eq!(refunds().await, happened);
-        // The same form once more is the same refund, and a further one gets only what is certainly left.
+        // The same form once more is the same refund, unless it was never sent; and a further one gets only what is
+        // certainly left.
         let form = half.each_ref().map(|(name, value)| (*name, value.as_str()));
         let (status, page) = caller.post(&path, &form).await.expect("the shop answers");
         assert_eq!(status, 303, "{page}");
-        assert_eq!(refunds().await, happened);
+        assert_eq!(refunds().await, happened + u64::from(unsent));
         let key = format!("rest-{round}");
         let rest = [("payment", payment.as_str()), ("action", "refund-rest"), ("key", &key)];
         let (status, page) = caller.post(&path, &rest).await.expect("the shop answers");
         assert_eq!(status, 303, "{page}");
         let entry = gateway.payment(&reference).await;
-        assert_eq!(refunds().await, happened + 1, "{entry}");
-        let told = street.shop.order(&order).await;
-        let ends: Vec<_> = told["payments"][0]["operations"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|operation| operation["state"].clone())
-            .collect();
-        assert_eq!(ends, ["unknown", "succeeded"], "{told}");
+        assert_eq!(refunds().await, happened + u64::from(unsent) + 1, "{entry}");
+        let ends: &[&str] =
+            if unsent { &["refused", "succeeded", "succeeded"] } else { &["unknown", "succeeded"] };
+        assert_eq!(states().await, ends);
     }
     street.sandbox.kill().await;
+}
+
+#[tokio::test]
+async fn killed_with_a_refund_reserved() {
+    killed_while_refunding("operation-reserved").await;
 }
 
 #[tokio::test]
@@ -247,6 +259,11 @@ async fn killed_before_a_refund_is_sent() {
 #[tokio::test]
 async fn killed_with_a_refund_answered() {
     killed_while_refunding("operation-answered").await;
+}
+
+#[tokio::test]
+async fn killed_reserved() {
+    killed_while_writing("reserved").await;
 }
 
 #[tokio::test]
