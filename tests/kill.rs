@@ -210,15 +210,15 @@ async fn killed_while_refunding(point: &str) {
             let entry = gateway.payment(&reference).await;
             entry["refunds"].as_u64().unwrap_or(0)
         };
-        let states = || async {
+        let operations = || async {
             let told = street.shop.order(&order).await;
             let operations = told["payments"][0]["operations"].as_array().cloned().unwrap_or_default();
             operations.into_iter().map(|operation| operation["state"].clone()).collect::<Vec<_>>()
         };
         eventually(PATIENCE, || async {
             if unsent {
-                let states = states().await;
-                return (states == ["refused"]).then_some(()).ok_or(format!("not freed: {states:?}"));
+                let operations = operations().await;
+                return (operations == ["refused"]).then_some(()).ok_or(format!("not freed: {operations:?}"));
             }
             let attention = street.shop.attention().await;
             let listed =
@@ -241,7 +241,7 @@ async fn killed_while_refunding(point: &str) {
         assert_eq!(refunds().await, happened + u64::from(unsent) + 1, "{entry}");
         let ends: &[&str] =
             if unsent { &["refused", "succeeded", "succeeded"] } else { &["unknown", "succeeded"] };
-        assert_eq!(states().await, ends);
+        assert_eq!(operations().await, ends);
     }
     street.sandbox.kill().await;
 }

@@ -3,7 +3,7 @@
 mod support;
 
 use support::{TILL, WEB, World, run, today};
-use tulbur::payments::{PostgresStore, Status, Store};
+use tulbur::payments::{Lists, PostgresStore, Status};
 use tulbur_payments::store_suite::postgres_for_tests;
 
 #[tokio::test(flavor = "multi_thread")]

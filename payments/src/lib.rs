@@ -57,5 +57,5 @@ pub use store::postgres::{self, PostgresStore};
 pub use store::seal::SealingKeys;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::{self, SqliteStore};
-pub use store::{Outbox, Store, StoreSettings, open_store};
+pub use store::{DueWork, Inbox, Lists, Outbox, Records, Store, StoreSettings, open_store};
 pub use webhook::{Webhook, WebhookRefused, WebhookSecrets};

@@ -3,12 +3,16 @@
 //! Decisions are made outside, on what was read; a [`Changes`] names the versions that it was decided on and is
 //! committed whole, or not at all with [`StoreError::Conflict`]. So a store has no logic of its own.
 
+mod due;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(crate) mod group;
+mod inbox;
+mod lists;
 pub(crate) mod memory;
 mod outbox;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+mod records;
 pub(crate) mod seal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -17,22 +21,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use tulbur_core::{AccountName, MerchantRef, OperationRef, OperationState, OrderRef, ProviderRef, Timestamp};
-
 use crate::error::StoreError;
 pub use crate::model::changes::{Changes, InboxEntry, Verdict};
-use crate::model::event::{AttentionItem, Event, HistoryEntry};
-use crate::model::operation::{IdempotencyKey, KeyRecord, OperationRecord};
-use crate::model::record::{
-    Card, CardId, CardRecord, CustomerRef, Order, OrderRecord, PaymentId, PaymentRecord, Status,
-};
-
+use crate::model::record::{Order, OrderRecord, PaymentRecord};
 pub use crate::model::schedule::LongestWaits;
+pub use due::{DueWork, Unread, UnreadSince, Wake};
+pub use inbox::{Inbox, Known};
+pub use lists::{Lists, PaymentFilter, StoreStats};
 pub use outbox::{
     Claim, ClaimedDelivery, DeliveryState, EVENT_FORMAT, EventDelivery, HandlerDelivery, HandlerSpec, Outbox,
     ParkedDelivery, RegisteredHandler, Settle, StoredEvent,
 };
+pub use records::{Find, Records};
 
 /// How a store uses its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -185,263 +185,8 @@ pub async fn open_store_with(address: &str, settings: &StoreSettings) -> Result<
     }
 }
 
-/// By what a payment is looked for.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
-pub enum Find<'a> {
-    /// Our id.
-    Id(&'a PaymentId),
-    /// Our reference at an account.
-    MerchantRef(&'a AccountName, &'a MerchantRef),
-    /// The provider's reference at an account.
-    ProviderRef(&'a AccountName, &'a ProviderRef),
-    /// The hash of a page's secret.
-    SecretHash(&'a str),
-}
+/// What a database must do for [`Payments`](crate::Payments): one trait for each thing that it serves. A type that has them
+/// all is a store.
+pub trait Store: Records + DueWork + Outbox + Inbox + Lists + fmt::Debug {}
 
-/// Something that is due and cannot be read, because it is damaged or a newer release wrote it.
-#[derive(Debug, Clone, Copy)]
-pub enum Unread<'a> {
-    /// A payment or card set-up.
-    Payment(&'a PaymentId),
-    /// An operation.
-    Operation(&'a OperationRef),
-}
-
-/// Since when something cannot be read, and what is known of it beside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnreadSince {
-    /// When that was found first, since it last could be.
-    pub since: Timestamp,
-    /// The payment, or the operation's.
-    pub payment: PaymentId,
-    /// Its account.
-    pub account: AccountName,
-    /// Its order.
-    pub order: Option<OrderRef>,
-}
-
-/// Which payments to list. The default is all of them.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct PaymentFilter {
-    /// Only of this account.
-    pub account: Option<AccountName>,
-    /// Only in this state.
-    pub status: Option<Status>,
-    /// Only whose opening is in this state.
-    pub operation: Option<OperationState>,
-    /// Only first known to be paid at or after this.
-    pub paid_from: Option<Timestamp>,
-    /// Only first known to be paid before this.
-    pub paid_before: Option<Timestamp>,
-    /// Only after this one in the list: for the next page.
-    pub after: Option<PaymentId>,
-    /// At most so many.
-    pub limit: u32,
-}
-
-/// What a store holds, in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StoreStats {
-    /// Payments that are open.
-    pub open: u64,
-    /// When the oldest open payment was opened.
-    pub oldest_open: Option<Timestamp>,
-    /// Payments and operations of which nobody knows whether they moved money.
-    pub unknown: u64,
-    /// Events that are told to nobody yet, because no handler was registered when they were committed.
-    pub events_unheard: u64,
-    /// Items on the list for a person.
-    pub attention: u64,
-}
-
-/// That something was committed, possibly by another process on the same database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wake {
-    /// This payment changed.
-    Payment(PaymentId),
-    /// Something changed; it is not known what.
-    Anything,
-}
-
-/// What is stored about a delivery.
-#[derive(Debug, Clone, Default)]
-pub struct Known {
-    /// The payment or card set-up that it is about.
-    pub payment: Option<PaymentRecord>,
-    /// That payment's order.
-    pub order: Option<OrderRecord>,
-    /// The first delivery of the same event that was about a payment of ours.
-    pub earlier: Option<InboxEntry>,
-}
-
-/// Keeps payments. All of a [`Changes`] is on disk when [`Store::commit`] returns.
-#[async_trait]
-pub trait Store: Outbox + fmt::Debug + Send + Sync {
-    /// Commits everything or nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when a version is not the stored one any more, or something new exists already.
-    async fn commit(&self, changes: Changes) -> Result<(), StoreError>;
-
-    /// An order with its payments, oldest first.
-    async fn order(&self, order: &OrderRef) -> Result<Option<Order>, StoreError>;
-
-    /// An order without its payments.
-    async fn order_record(&self, order: &OrderRef) -> Result<Option<OrderRecord>, StoreError> {
-        Ok(self.order(order).await?.map(|order| order.record))
-    }
-
-    /// The newest orders, newest first.
-    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError>;
-
-    /// One payment or card set-up.
-    async fn payment(&self, find: Find<'_>) -> Result<Option<PaymentRecord>, StoreError>;
-
-    /// Payments that are due to be asked about: the soonest ones, in any order. Until `lease` nobody else takes them
-    /// for the same `ask_at`; then they come again, should this process have died. It is no change of the payments:
-    /// who decides about one need not know of it. May be empty while somebody else takes some.
-    async fn take_due(
-        &self,
-        now: Timestamp,
-        lease: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<PaymentId>, StoreError>;
-
-    /// Puts off what is asked about and cannot be read, and says since when it could not; none if it is not asked about
-    /// any more. Nothing is counted, and no version changes.
-    async fn put_off_unread(
-        &self,
-        what: Unread<'_>,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Option<UnreadSince>, StoreError>;
-
-    /// Moves when a payment is asked about, if it was not changed since it was read and is asked about at all. Its
-    /// version stays: it is no change of the payment.
-    async fn put_off(&self, payment: &PaymentRecord, until: Timestamp) -> Result<(), StoreError>;
-
-    /// Payments and card set-ups, newest first.
-    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError>;
-
-    /// A payment's operations, oldest first.
-    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError>;
-
-    /// One operation.
-    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError>;
-
-    /// Operations that a dead process left half done, or that are to be asked about: those whose `lease_until` has
-    /// passed. It is moved to `lease`, so that nobody else takes them meanwhile, and they come again.
-    async fn take_operations(
-        &self,
-        now: Timestamp,
-        lease: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<OperationRef>, StoreError>;
-
-    /// Operations of which nobody knows whether they happened, oldest first.
-    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError>;
-
-    /// Payments and card set-ups that are called so, at whatever account: by our id, by our reference or by the
-    /// provider's. For a person who has only a name; it may read the whole table.
-    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError>;
-
-    /// What a key was first used for.
-    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError>;
-
-    /// What the database's clock says, where all processes share it. None where the time of the machine counts.
-    async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
-        Ok(None)
-    }
-
-    /// Moves leases and due times that lie further ahead than they can, to now plus their longest wait; and says how many.
-    /// It is no change of the payments. [`LongestWaits::of_payment`] and [`LongestWaits::of_operation`] say what the
-    /// longest wait is. When a write ended (`write_ends`) is moved while its record is due or leased; of one that is
-    /// looked at no more it may stay, and an operator's decision about it is then accepted later.
-    async fn clamp_times(&self, now: Timestamp, longest: &LongestWaits) -> Result<u64, StoreError>;
-
-    /// Makes every open payment whose write is not under way due now, whoever has taken it: what was notified while
-    /// nobody listened is missing.
-    async fn make_all_due(&self, now: Timestamp) -> Result<(), StoreError>;
-
-    /// The time at which the next payment, operation or kept notification is due. Nothing can be taken before it. A
-    /// payment under a lease is due when the lease ends.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
-
-    /// What is stored about a delivery that names this payment, and this event of the account: one read, because every
-    /// notification needs it.
-    async fn known(
-        &self,
-        account: &AccountName,
-        payment: Find<'_>,
-        repeat_key: &str,
-    ) -> Result<Known, StoreError>;
-
-    /// Waiting deliveries of an account that name this reference of the provider's, oldest first.
-    async fn kept_for(
-        &self,
-        account: &AccountName,
-        provider_ref: &ProviderRef,
-    ) -> Result<Vec<InboxEntry>, StoreError>;
-
-    /// Waiting deliveries that are due, the soonest ones, oldest first; each is due again at `again`.
-    async fn take_kept(
-        &self,
-        now: Timestamp,
-        again: Timestamp,
-        limit: u32,
-    ) -> Result<Vec<InboxEntry>, StoreError>;
-
-    /// The newest deliveries, newest first, each with how often it came.
-    async fn inbox(&self, limit: u32) -> Result<Vec<(InboxEntry, u32)>, StoreError>;
-
-    /// One delivery, and how often it came.
-    async fn inbox_entry(&self, id: &str) -> Result<Option<(InboxEntry, u32)>, StoreError>;
-
-    /// An order's history, oldest first.
-    async fn history(&self, order: &OrderRef) -> Result<Vec<HistoryEntry>, StoreError>;
-
-    /// One payment's or card set-up's history, oldest first.
-    async fn payment_history(&self, payment: &PaymentId) -> Result<Vec<HistoryEntry>, StoreError>;
-
-    /// All events of an order, oldest first.
-    async fn events(&self, order: &OrderRef) -> Result<Vec<Event>, StoreError>;
-
-    /// What waits for a person, oldest first.
-    async fn attention(&self) -> Result<Vec<AttentionItem>, StoreError>;
-
-    /// Resolves an item.
-    async fn resolve_attention(&self, key: &str, at: Timestamp) -> Result<bool, StoreError>;
-
-    /// A customer's cards, newest first.
-    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError>;
-
-    /// A card with its sealed token.
-    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError>;
-
-    /// Cards with their sealed tokens in the order of their ids, after this one: for sealing them anew.
-    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError>;
-
-    /// Puts another sealing of the same token in place of this one; whether it was still this one.
-    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError>;
-
-    /// Deliveries in the order of their ids, after this one: for sealing them anew.
-    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError>;
-
-    /// Puts another sealing of the same delivery in place of this one; whether it was still this one.
-    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError>;
-
-    /// The accounts that have payments or operations which are still watched.
-    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError>;
-
-    /// What the store holds, in numbers.
-    async fn stats(&self) -> Result<StoreStats, StoreError>;
-
-    /// Tells of commits, those of other processes too; none where the database cannot. A wake-up may come without
-    /// need, and may be lost when the connection is: what is due is found by its time all the same.
-    async fn wakes(&self) -> Result<Option<tokio::sync::mpsc::Receiver<Wake>>, StoreError> {
-        Ok(None)
-    }
-}
+impl<T: Records + DueWork + Outbox + Inbox + Lists + fmt::Debug> Store for T {}

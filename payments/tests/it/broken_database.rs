@@ -9,7 +9,7 @@ use crate::support::Shop;
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tulbur_core::{MerchantRef, OperationState};
-use tulbur_payments::{Error, SqliteStore, Status, Store, StoreError};
+use tulbur_payments::{Error, Lists, SqliteStore, Status, StoreError};
 
 /// Another process's connection to the same file.
 async fn connect(shop: &Shop) -> SqliteConnection {

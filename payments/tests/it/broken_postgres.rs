@@ -11,7 +11,7 @@ use tulbur_core::{
 use tulbur_payments::store::StoreClock;
 use tulbur_payments::store_suite::{TestDatabase, postgres_for_tests};
 use tulbur_payments::{
-    Error, NotifyTarget, OpenPayment, Payments, PostgresStore, Status, Store, StoreError, StoreSettings,
+    Error, Lists, NotifyTarget, OpenPayment, Payments, PostgresStore, Status, StoreError, StoreSettings,
 };
 
 /// One process of a shop.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Executor};
 use tulbur_core::{AccountName, Clock, OrderRef, Url};
-use tulbur_payments::{Error, OpenPayment, PaymentRecord, Payments, SqliteStore, Store, StoreError};
+use tulbur_payments::{
+    DueWork, Error, OpenPayment, PaymentRecord, Payments, Records, SqliteStore, Store, StoreError,
+};
 
 use crate::child::{Part, say};
 use crate::support::{self, Bank};

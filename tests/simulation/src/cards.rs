@@ -1,7 +1,7 @@
 //! The saved cards that every run begins with, saved once by the engine itself.
 
 use tulbur_core::AccountName;
-use tulbur_payments::{CardRecord, CustomerRef, OpenCardSetup, Store};
+use tulbur_payments::{CardRecord, CustomerRef, OpenCardSetup, Records};
 
 use crate::bank::ACCOUNTS;
 use crate::calls::CUSTOMER;

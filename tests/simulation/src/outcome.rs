@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tulbur_core::{OperationState, QueryBy};
 use tulbur_payments::store::PaymentFilter;
-use tulbur_payments::{MemoryStore, PaymentRecord, Store};
+use tulbur_payments::{Lists, MemoryStore, PaymentRecord, Records};
 
 use crate::bank::Entry;
 use crate::fault::FaultCounts;

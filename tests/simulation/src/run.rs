@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tulbur_core::{Channel, Delivery};
 use tulbur_payments::store::Changes;
-use tulbur_payments::{CardId, CardRecord, MemoryStore, NotifyTarget, Outbox, Status, Store};
+use tulbur_payments::{CardId, CardRecord, MemoryStore, NotifyTarget, Outbox, Records, Status};
 
 use crate::bank::{ACCOUNTS, Message, Standing, garbage, text_of};
 use crate::calls::{self, Target};

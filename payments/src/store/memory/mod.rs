@@ -19,8 +19,8 @@ use crate::model::record::{
     Card, CardId, CardRecord, CustomerRef, Order, OrderRecord, PaymentId, PaymentRecord,
 };
 use crate::store::{
-    Changes, Find, InboxEntry, Known, LongestWaits, PaymentFilter, Store, StoreStats, Unread, UnreadSince,
-    Verdict, Wake,
+    Changes, DueWork, Find, Inbox, InboxEntry, Known, Lists, LongestWaits, PaymentFilter, Records,
+    StoreStats, Unread, UnreadSince, Verdict, Wake,
 };
 
 use state::State;
@@ -51,7 +51,7 @@ impl fmt::Debug for MemoryStore {
 }
 
 #[async_trait]
-impl Store for MemoryStore {
+impl Records for MemoryStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
         let mut state = self.state();
         if !state.accepts(&changes) {
@@ -78,13 +78,6 @@ impl Store for MemoryStore {
         Ok(state.orders.get(order.as_str()).map(|record| state.order(record)))
     }
 
-    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
-        let state = self.state();
-        let mut records: Vec<&OrderRecord> = state.orders.values().collect();
-        records.sort_by(|a, b| (b.created_at, b.order.as_str()).cmp(&(a.created_at, a.order.as_str())));
-        Ok(records.into_iter().take(limit as usize).map(|record| state.order(record)).collect())
-    }
-
     async fn payment(&self, find: Find<'_>) -> Result<Option<PaymentRecord>, StoreError> {
         let is_it = |payment: &&PaymentRecord| match find {
             Find::Id(id) => payment.id == *id,
@@ -99,6 +92,53 @@ impl Store for MemoryStore {
         Ok(self.state().payments.values().find(is_it).cloned())
     }
 
+    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError> {
+        let state = self.state();
+        let mut found: Vec<OperationRecord> =
+            state.operations.values().filter(|operation| operation.payment == *payment).cloned().collect();
+        found.sort_by_key(|operation| operation.created_at);
+        Ok(found)
+    }
+
+    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError> {
+        Ok(self.state().operations.get(operation.as_str()).cloned())
+    }
+
+    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
+        Ok(self.state().keys.get(key.as_str()).cloned())
+    }
+
+    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError> {
+        let state = self.state();
+        let own = state.cards.values().map(|record| &record.card).filter(|card| card.customer == *customer);
+        let mut cards: Vec<Card> = own.cloned().collect();
+        cards.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        Ok(cards)
+    }
+
+    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError> {
+        Ok(self.state().cards.get(card).cloned())
+    }
+
+    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError> {
+        let state = self.state();
+        let next = state.cards.values().filter(|record| after.is_none_or(|after| record.card.id > *after));
+        Ok(next.take(limit as usize).cloned().collect())
+    }
+
+    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError> {
+        match self.state().cards.get_mut(card).filter(|record| record.sealed_token == from) {
+            Some(record) => {
+                to.clone_into(&mut record.sealed_token);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
+#[async_trait]
+impl DueWork for MemoryStore {
     async fn take_due(
         &self,
         now: Timestamp,
@@ -164,38 +204,6 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError> {
-        let state = self.state();
-        let after = filter
-            .after
-            .as_ref()
-            .map(|id| state.payments.get(id).map(|record| (record.created_at, &record.id)));
-        let is_wanted = |payment: &&PaymentRecord| {
-            filter.account.as_ref().is_none_or(|account| payment.account == *account)
-                && filter.status.is_none_or(|status| payment.status == status)
-                && filter.operation.is_none_or(|operation| payment.operation == operation)
-                && filter.paid_from.is_none_or(|from| payment.paid_at.is_some_and(|at| at >= from))
-                && filter.paid_before.is_none_or(|before| payment.paid_at.is_some_and(|at| at < before))
-                && after
-                    .is_none_or(|after| after.is_some_and(|after| (payment.created_at, &payment.id) < after))
-        };
-        let mut found: Vec<&PaymentRecord> = state.payments.values().filter(is_wanted).collect();
-        found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        Ok(found.into_iter().take(filter.limit as usize).cloned().collect())
-    }
-
-    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError> {
-        let state = self.state();
-        let mut found: Vec<OperationRecord> =
-            state.operations.values().filter(|operation| operation.payment == *payment).cloned().collect();
-        found.sort_by_key(|operation| operation.created_at);
-        Ok(found)
-    }
-
-    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError> {
-        Ok(self.state().operations.get(operation.as_str()).cloned())
-    }
-
     async fn take_operations(
         &self,
         now: Timestamp,
@@ -213,33 +221,6 @@ impl Store for MemoryStore {
                 operation.operation_ref.clone()
             })
             .collect())
-    }
-
-    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError> {
-        let state = self.state();
-        let is_unknown = |one: &&OperationRecord| one.state == OperationState::Unknown;
-        let mut found: Vec<OperationRecord> = state.operations.values().filter(is_unknown).cloned().collect();
-        found.sort_by_key(|operation| operation.created_at);
-        found.truncate(limit as usize);
-        Ok(found)
-    }
-
-    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError> {
-        let is_called_so = |payment: &&PaymentRecord| {
-            let reference = &payment.reference;
-            payment.id.as_str() == name
-                || reference.merchant_ref.as_str() == name
-                || reference.provider_ref.as_ref().is_some_and(|known| known.as_str() == name)
-        };
-        let state = self.state();
-        let mut found: Vec<PaymentRecord> = state.payments.values().filter(is_called_so).cloned().collect();
-        found.sort_by_key(|payment| payment.created_at);
-        found.truncate(limit as usize);
-        Ok(found)
-    }
-
-    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
-        Ok(self.state().keys.get(key.as_str()).cloned())
     }
 
     async fn clamp_times(&self, now: Timestamp, longest: &LongestWaits) -> Result<u64, StoreError> {
@@ -305,6 +286,25 @@ impl Store for MemoryStore {
         Ok(payments.chain(operations).chain(kept).min())
     }
 
+    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError> {
+        let state = self.state();
+        let asked = state.payments.values().filter(|payment| payment.ask_at.is_some());
+        let leased = state.operations.values().filter(|operation| operation.lease_until.is_some());
+        let of_operations = leased.filter_map(|operation| state.payments.get(&operation.payment));
+        let accounts: BTreeSet<&AccountName> =
+            asked.chain(of_operations).map(|payment| &payment.account).collect();
+        Ok(accounts.into_iter().cloned().collect())
+    }
+
+    async fn wakes(&self) -> Result<Option<mpsc::Receiver<Wake>>, StoreError> {
+        let (send, receive) = mpsc::channel(1024);
+        self.state().listening.push(send);
+        Ok(Some(receive))
+    }
+}
+
+#[async_trait]
+impl Inbox for MemoryStore {
     async fn known(
         &self,
         account: &AccountName,
@@ -378,6 +378,79 @@ impl Store for MemoryStore {
         Ok(self.state().inbox.iter().find(|(entry, _)| entry.id == id).cloned())
     }
 
+    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError> {
+        let mut entries: Vec<InboxEntry> =
+            self.state().inbox.iter().map(|(entry, _)| entry.clone()).collect();
+        entries.retain(|entry| after.is_none_or(|after| *entry.id > *after));
+        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        entries.truncate(limit as usize);
+        Ok(entries)
+    }
+
+    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        match state.inbox.iter_mut().find(|(entry, _)| entry.id == id && entry.sealed == from) {
+            Some((entry, _)) => {
+                to.clone_into(&mut entry.sealed);
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
+#[async_trait]
+impl Lists for MemoryStore {
+    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let state = self.state();
+        let mut records: Vec<&OrderRecord> = state.orders.values().collect();
+        records.sort_by(|a, b| (b.created_at, b.order.as_str()).cmp(&(a.created_at, a.order.as_str())));
+        Ok(records.into_iter().take(limit as usize).map(|record| state.order(record)).collect())
+    }
+
+    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError> {
+        let state = self.state();
+        let after = filter
+            .after
+            .as_ref()
+            .map(|id| state.payments.get(id).map(|record| (record.created_at, &record.id)));
+        let is_wanted = |payment: &&PaymentRecord| {
+            filter.account.as_ref().is_none_or(|account| payment.account == *account)
+                && filter.status.is_none_or(|status| payment.status == status)
+                && filter.operation.is_none_or(|operation| payment.operation == operation)
+                && filter.paid_from.is_none_or(|from| payment.paid_at.is_some_and(|at| at >= from))
+                && filter.paid_before.is_none_or(|before| payment.paid_at.is_some_and(|at| at < before))
+                && after
+                    .is_none_or(|after| after.is_some_and(|after| (payment.created_at, &payment.id) < after))
+        };
+        let mut found: Vec<&PaymentRecord> = state.payments.values().filter(is_wanted).collect();
+        found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        Ok(found.into_iter().take(filter.limit as usize).cloned().collect())
+    }
+
+    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError> {
+        let state = self.state();
+        let is_unknown = |one: &&OperationRecord| one.state == OperationState::Unknown;
+        let mut found: Vec<OperationRecord> = state.operations.values().filter(is_unknown).cloned().collect();
+        found.sort_by_key(|operation| operation.created_at);
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError> {
+        let is_called_so = |payment: &&PaymentRecord| {
+            let reference = &payment.reference;
+            payment.id.as_str() == name
+                || reference.merchant_ref.as_str() == name
+                || reference.provider_ref.as_ref().is_some_and(|known| known.as_str() == name)
+        };
+        let state = self.state();
+        let mut found: Vec<PaymentRecord> = state.payments.values().filter(is_called_so).cloned().collect();
+        found.sort_by_key(|payment| payment.created_at);
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
     async fn history(&self, order: &OrderRef) -> Result<Vec<HistoryEntry>, StoreError> {
         let is_its = |line: &&HistoryEntry| line.order.as_ref() == Some(order);
         Ok(self.state().history.iter().filter(is_its).cloned().collect())
@@ -411,64 +484,6 @@ impl Store for MemoryStore {
         }
     }
 
-    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError> {
-        let state = self.state();
-        let own = state.cards.values().map(|record| &record.card).filter(|card| card.customer == *customer);
-        let mut cards: Vec<Card> = own.cloned().collect();
-        cards.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        Ok(cards)
-    }
-
-    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError> {
-        Ok(self.state().cards.get(card).cloned())
-    }
-
-    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError> {
-        let state = self.state();
-        let next = state.cards.values().filter(|record| after.is_none_or(|after| record.card.id > *after));
-        Ok(next.take(limit as usize).cloned().collect())
-    }
-
-    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError> {
-        match self.state().cards.get_mut(card).filter(|record| record.sealed_token == from) {
-            Some(record) => {
-                to.clone_into(&mut record.sealed_token);
-                Ok(true)
-            }
-            None => Ok(false),
-        }
-    }
-
-    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError> {
-        let mut entries: Vec<InboxEntry> =
-            self.state().inbox.iter().map(|(entry, _)| entry.clone()).collect();
-        entries.retain(|entry| after.is_none_or(|after| *entry.id > *after));
-        entries.sort_by(|a, b| a.id.cmp(&b.id));
-        entries.truncate(limit as usize);
-        Ok(entries)
-    }
-
-    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        match state.inbox.iter_mut().find(|(entry, _)| entry.id == id && entry.sealed == from) {
-            Some((entry, _)) => {
-                to.clone_into(&mut entry.sealed);
-                Ok(true)
-            }
-            None => Ok(false),
-        }
-    }
-
-    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError> {
-        let state = self.state();
-        let asked = state.payments.values().filter(|payment| payment.ask_at.is_some());
-        let leased = state.operations.values().filter(|operation| operation.lease_until.is_some());
-        let of_operations = leased.filter_map(|operation| state.payments.get(&operation.payment));
-        let accounts: BTreeSet<&AccountName> =
-            asked.chain(of_operations).map(|payment| &payment.account).collect();
-        Ok(accounts.into_iter().cloned().collect())
-    }
-
     async fn stats(&self) -> Result<StoreStats, StoreError> {
         let state = self.state();
         let open = || state.payments.values().filter(|payment| payment.status.is_open());
@@ -485,11 +500,5 @@ impl Store for MemoryStore {
             events_unheard: count(state.outbox.unheard.len()),
             attention: count(state.attention.values().filter(|(_, resolved)| resolved.is_none()).count()),
         })
-    }
-
-    async fn wakes(&self) -> Result<Option<mpsc::Receiver<Wake>>, StoreError> {
-        let (send, receive) = mpsc::channel(1024);
-        self.state().listening.push(send);
-        Ok(Some(receive))
     }
 }

@@ -42,7 +42,7 @@ macro_rules! is_made_due {
     };
 }
 
-/// Takes payments that are due; see [`crate::Store::take_due`].
+/// Takes payments that are due; see [`crate::store::DueWork::take_due`].
 pub(super) async fn take_due(
     pool: &Pool,
     writer: &Pool,
@@ -96,7 +96,7 @@ pub(super) async fn take_due(
         .collect()
 }
 
-/// Makes open payments due; see [`crate::Store::make_all_due`].
+/// Makes open payments due; see [`crate::store::DueWork::make_all_due`].
 pub(super) async fn make_all_due(writer: &Pool, now: Timestamp) -> Result<(), StoreError> {
     let mut tx = dialect::begin(writer).await?;
     dialect::await_turn(&mut tx).await?;
@@ -170,7 +170,7 @@ static CLAMPED: [Clamped; 4] = [
     },
 ];
 
-/// Moves what lies too far ahead; see [`crate::Store::clamp_times`].
+/// Moves what lies too far ahead; see [`crate::store::DueWork::clamp_times`].
 ///
 /// What is to be moved is read without a lock, and moved a part at a time.
 pub(super) async fn clamp_times(
@@ -223,7 +223,7 @@ async fn clamp(writer: &Pool, statement: &'static Statement, rows: &[Row]) -> Re
     Ok(moved.len() as u64)
 }
 
-/// When something is due next; see [`crate::Store::next_due`].
+/// When something is due next; see [`crate::store::DueWork::next_due`].
 pub(super) async fn next_due(pool: &Pool) -> Result<Option<Timestamp>, StoreError> {
     let row = sqlx::query(concat!(
         "SELECT min(at) AS at FROM (SELECT (SELECT ask_at FROM tulbur_payments AS due WHERE ask_at IS NOT NULL \

@@ -21,8 +21,8 @@ use crate::model::record::{
     Card, CardId, CardRecord, CustomerRef, Order, OrderRecord, PaymentId, PaymentRecord, Status,
 };
 use crate::store::{
-    Changes, Find, InboxEntry, Known, LongestWaits, PaymentFilter, Store, StoreClock, StoreStats, Unread,
-    UnreadSince, Wake,
+    Changes, DueWork, Find, Inbox, InboxEntry, Known, Lists, LongestWaits, PaymentFilter, Records,
+    StoreClock, StoreStats, Unread, UnreadSince, Wake,
 };
 
 /// Reads payments: the rest of a statement.
@@ -59,7 +59,7 @@ impl TheStore {
 }
 
 #[async_trait]
-impl Store for TheStore {
+impl Records for TheStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
         let writer = self.writer.clone();
         let together = move |batch: Vec<Changes>| {
@@ -88,22 +88,6 @@ impl Store for TheStore {
         row.as_ref().map(order_of).transpose()
     }
 
-    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
-        let rows = sqlx::query(orders!("ORDER BY created_at DESC, order_ref DESC LIMIT $1"))
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(store_error)?;
-        let mut orders = Vec::with_capacity(rows.len());
-        for record in readable(&rows, order_of) {
-            match self.with_payments(record).await {
-                Err(StoreError::Unreadable(why)) => skip(&why),
-                order => orders.push(order?),
-            }
-        }
-        Ok(orders)
-    }
-
     async fn payment(&self, find: Find<'_>) -> Result<Option<PaymentRecord>, StoreError> {
         let query = match find {
             Find::Id(id) => sqlx::query(payments!("WHERE id = $1")).bind(id.as_str()),
@@ -123,6 +107,80 @@ impl Store for TheStore {
         row.as_ref().map(payment_of).transpose()
     }
 
+    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError> {
+        let rows = sqlx::query(operations!(
+            "WHERE payment = $1 \
+             ORDER BY created_at, operation_ref"
+        ))
+        .bind(payment.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(operation_of).collect()
+    }
+
+    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError> {
+        let row = sqlx::query(operations!("WHERE operation_ref = $1"))
+            .bind(operation.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(store_error)?;
+        row.as_ref().map(operation_of).transpose()
+    }
+
+    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
+        let row = sqlx::query("SELECT key, content, subject, at FROM tulbur_keys WHERE key = $1")
+            .bind(key.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(store_error)?;
+        row.as_ref().map(key_of).transpose()
+    }
+
+    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT body FROM tulbur_cards WHERE customer = $1 ORDER BY created_at DESC, id DESC",
+        )
+        .bind(customer.as_str())
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        read_bodies(&rows)
+    }
+
+    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError> {
+        let row = sqlx::query("SELECT body, sealed_token FROM tulbur_cards WHERE id = $1")
+            .bind(card.as_str())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(store_error)?;
+        row.as_ref().map(card_of).transpose()
+    }
+
+    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError> {
+        let rows =
+            sqlx::query("SELECT body, sealed_token FROM tulbur_cards WHERE id > $1 ORDER BY id LIMIT $2")
+                .bind(after.map_or("", CardId::as_str))
+                .bind(i64::from(limit))
+                .fetch_all(&self.pool)
+                .await
+                .map_err(store_error)?;
+        rows.iter().map(card_of).collect()
+    }
+
+    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError> {
+        let statement =
+            sqlx::query("UPDATE tulbur_cards SET sealed_token = $1 WHERE id = $2 AND sealed_token = $3")
+                .bind(to)
+                .bind(card.as_str())
+                .bind(from);
+        let done = alone::execute(&self.writer, statement).await?;
+        Ok(done == 1)
+    }
+}
+
+#[async_trait]
+impl DueWork for TheStore {
     async fn take_due(
         &self,
         now: Timestamp,
@@ -187,48 +245,6 @@ impl Store for TheStore {
         }))
     }
 
-    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError> {
-        let rows = sqlx::query(
-            payments!("WHERE ($1 IS NULL OR account = $1) \
-             AND ($2 IS NULL OR status = $2) AND ($3 IS NULL OR operation = $3) \
-             AND ($4 IS NULL OR paid_at >= $4) AND ($5 IS NULL OR paid_at < $5) AND ($6 IS NULL OR (created_at, id) < \
-             (SELECT created_at, id FROM tulbur_payments WHERE id = $6)) \
-             ORDER BY created_at DESC, id DESC LIMIT $7"),
-        )
-        .bind(filter.account.as_ref().map(|account| account.as_str().to_owned()))
-        .bind(filter.status.map(Status::as_str))
-        .bind(filter.operation.map(tulbur_core::OperationState::as_str))
-        .bind(filter.paid_from.map(Timestamp::as_millis))
-        .bind(filter.paid_before.map(Timestamp::as_millis))
-        .bind(filter.after.as_ref().map(|id| id.as_str().to_owned()))
-        .bind(i64::from(filter.limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)?;
-        Ok(readable(&rows, payment_of))
-    }
-
-    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError> {
-        let rows = sqlx::query(operations!(
-            "WHERE payment = $1 \
-             ORDER BY created_at, operation_ref"
-        ))
-        .bind(payment.as_str())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)?;
-        rows.iter().map(operation_of).collect()
-    }
-
-    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError> {
-        let row = sqlx::query(operations!("WHERE operation_ref = $1"))
-            .bind(operation.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(store_error)?;
-        row.as_ref().map(operation_of).transpose()
-    }
-
     async fn take_operations(
         &self,
         now: Timestamp,
@@ -246,40 +262,6 @@ impl Store for TheStore {
                     .map_err(|e| StoreError::Unreadable(e.to_string()))
             })
             .collect()
-    }
-
-    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError> {
-        let rows = sqlx::query(operations!(
-            "WHERE state = 'unknown' \
-             ORDER BY created_at, operation_ref LIMIT $1"
-        ))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)?;
-        Ok(readable(&rows, operation_of))
-    }
-
-    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError> {
-        let rows = sqlx::query(payments!(
-            "WHERE id = $1 OR merchant_ref = $1 OR provider_ref = $1 \
-             ORDER BY created_at, id LIMIT $2"
-        ))
-        .bind(storable(name))
-        .bind(i64::from(limit))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)?;
-        rows.iter().map(payment_of).collect()
-    }
-
-    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
-        let row = sqlx::query("SELECT key, content, subject, at FROM tulbur_keys WHERE key = $1")
-            .bind(key.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(store_error)?;
-        row.as_ref().map(key_of).transpose()
     }
 
     async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -301,6 +283,30 @@ impl Store for TheStore {
         due::next_due(&self.pool).await
     }
 
+    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT account FROM tulbur_payments WHERE ask_at IS NOT NULL UNION \
+             SELECT DISTINCT payment.account FROM tulbur_operations AS operation JOIN tulbur_payments AS payment \
+             ON payment.id = operation.payment WHERE operation.lease_until IS NOT NULL ORDER BY 1",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        rows.iter()
+            .map(|row| {
+                AccountName::parse(row.get::<String, _>("account"))
+                    .map_err(|e| StoreError::Unreadable(e.to_string()))
+            })
+            .collect()
+    }
+
+    async fn wakes(&self) -> Result<Option<mpsc::Receiver<Wake>>, StoreError> {
+        dialect::wakes(&self.pool).await
+    }
+}
+
+#[async_trait]
+impl Inbox for TheStore {
     async fn known(
         &self,
         account: &AccountName,
@@ -379,6 +385,90 @@ impl Store for TheStore {
         row.as_ref().map(inbox_of).transpose()
     }
 
+    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM tulbur_inbox WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(after.unwrap_or(""))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(store_error)?;
+        rows.iter().map(|row| inbox_of(row).map(|(entry, _)| entry)).collect()
+    }
+
+    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
+        let statement = sqlx::query("UPDATE tulbur_inbox SET sealed = $1 WHERE id = $2 AND sealed = $3")
+            .bind(to)
+            .bind(id)
+            .bind(from);
+        let done = alone::execute(&self.writer, statement).await?;
+        Ok(done == 1)
+    }
+}
+
+#[async_trait]
+impl Lists for TheStore {
+    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
+        let rows = sqlx::query(orders!("ORDER BY created_at DESC, order_ref DESC LIMIT $1"))
+            .bind(i64::from(limit))
+            .fetch_all(&self.pool)
+            .await
+            .map_err(store_error)?;
+        let mut orders = Vec::with_capacity(rows.len());
+        for record in readable(&rows, order_of) {
+            match self.with_payments(record).await {
+                Err(StoreError::Unreadable(why)) => skip(&why),
+                order => orders.push(order?),
+            }
+        }
+        Ok(orders)
+    }
+
+    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError> {
+        let rows = sqlx::query(
+            payments!("WHERE ($1 IS NULL OR account = $1) \
+             AND ($2 IS NULL OR status = $2) AND ($3 IS NULL OR operation = $3) \
+             AND ($4 IS NULL OR paid_at >= $4) AND ($5 IS NULL OR paid_at < $5) AND ($6 IS NULL OR (created_at, id) < \
+             (SELECT created_at, id FROM tulbur_payments WHERE id = $6)) \
+             ORDER BY created_at DESC, id DESC LIMIT $7"),
+        )
+        .bind(filter.account.as_ref().map(|account| account.as_str().to_owned()))
+        .bind(filter.status.map(Status::as_str))
+        .bind(filter.operation.map(tulbur_core::OperationState::as_str))
+        .bind(filter.paid_from.map(Timestamp::as_millis))
+        .bind(filter.paid_before.map(Timestamp::as_millis))
+        .bind(filter.after.as_ref().map(|id| id.as_str().to_owned()))
+        .bind(i64::from(filter.limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        Ok(readable(&rows, payment_of))
+    }
+
+    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError> {
+        let rows = sqlx::query(operations!(
+            "WHERE state = 'unknown' \
+             ORDER BY created_at, operation_ref LIMIT $1"
+        ))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        Ok(readable(&rows, operation_of))
+    }
+
+    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError> {
+        let rows = sqlx::query(payments!(
+            "WHERE id = $1 OR merchant_ref = $1 OR provider_ref = $1 \
+             ORDER BY created_at, id LIMIT $2"
+        ))
+        .bind(storable(name))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(store_error)?;
+        rows.iter().map(payment_of).collect()
+    }
+
     async fn history(&self, order: &OrderRef) -> Result<Vec<HistoryEntry>, StoreError> {
         let rows = sqlx::query("SELECT body FROM tulbur_history WHERE order_ref = $1 ORDER BY seq")
             .bind(order.as_str())
@@ -425,83 +515,6 @@ impl Store for TheStore {
         Ok(done == 1)
     }
 
-    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT body FROM tulbur_cards WHERE customer = $1 ORDER BY created_at DESC, id DESC",
-        )
-        .bind(customer.as_str())
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)?;
-        read_bodies(&rows)
-    }
-
-    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError> {
-        let row = sqlx::query("SELECT body, sealed_token FROM tulbur_cards WHERE id = $1")
-            .bind(card.as_str())
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(store_error)?;
-        row.as_ref().map(card_of).transpose()
-    }
-
-    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError> {
-        let rows =
-            sqlx::query("SELECT body, sealed_token FROM tulbur_cards WHERE id > $1 ORDER BY id LIMIT $2")
-                .bind(after.map_or("", CardId::as_str))
-                .bind(i64::from(limit))
-                .fetch_all(&self.pool)
-                .await
-                .map_err(store_error)?;
-        rows.iter().map(card_of).collect()
-    }
-
-    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError> {
-        let statement =
-            sqlx::query("UPDATE tulbur_cards SET sealed_token = $1 WHERE id = $2 AND sealed_token = $3")
-                .bind(to)
-                .bind(card.as_str())
-                .bind(from);
-        let done = alone::execute(&self.writer, statement).await?;
-        Ok(done == 1)
-    }
-
-    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM tulbur_inbox WHERE id > $1 ORDER BY id LIMIT $2")
-            .bind(after.unwrap_or(""))
-            .bind(i64::from(limit))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(store_error)?;
-        rows.iter().map(|row| inbox_of(row).map(|(entry, _)| entry)).collect()
-    }
-
-    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
-        let statement = sqlx::query("UPDATE tulbur_inbox SET sealed = $1 WHERE id = $2 AND sealed = $3")
-            .bind(to)
-            .bind(id)
-            .bind(from);
-        let done = alone::execute(&self.writer, statement).await?;
-        Ok(done == 1)
-    }
-
-    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT DISTINCT account FROM tulbur_payments WHERE ask_at IS NOT NULL UNION \
-             SELECT DISTINCT payment.account FROM tulbur_operations AS operation JOIN tulbur_payments AS payment \
-             ON payment.id = operation.payment WHERE operation.lease_until IS NOT NULL ORDER BY 1",
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(store_error)?;
-        rows.iter()
-            .map(|row| {
-                AccountName::parse(row.get::<String, _>("account"))
-                    .map_err(|e| StoreError::Unreadable(e.to_string()))
-            })
-            .collect()
-    }
-
     async fn stats(&self) -> Result<StoreStats, StoreError> {
         let row = sqlx::query(
             "SELECT (SELECT count(*) FROM tulbur_payments WHERE status IN ('pending', 'authorized')) AS open, \
@@ -521,9 +534,5 @@ impl Store for TheStore {
             events_unheard: count(&row, "events_unheard"),
             attention: count(&row, "attention"),
         })
-    }
-
-    async fn wakes(&self) -> Result<Option<mpsc::Receiver<Wake>>, StoreError> {
-        dialect::wakes(&self.pool).await
     }
 }

@@ -9,12 +9,13 @@ use async_trait::async_trait;
 use tokio::sync::mpsc::Receiver;
 use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
 use tulbur_payments::store::{
-    Changes, Find, InboxEntry, Known, LongestWaits, PaymentFilter, StoreStats, Unread, UnreadSince, Wake,
+    Changes, DueWork, Find, Inbox, InboxEntry, Known, Lists, LongestWaits, PaymentFilter, Records,
+    StoreStats, Unread, UnreadSince, Wake,
 };
 use tulbur_payments::store_suite::{Stores, checks};
 use tulbur_payments::{
     AttentionItem, Card, CardId, CardRecord, CustomerRef, Event, HistoryEntry, IdempotencyKey, KeyRecord,
-    MemoryStore, OperationRecord, Order, PaymentId, PaymentRecord, Store, StoreError,
+    MemoryStore, OperationRecord, Order, PaymentId, PaymentRecord, StoreError,
 };
 
 /// What is forgotten.
@@ -110,7 +111,7 @@ impl fmt::Debug for Forgetful {
 pub(super) type Answer<T> = Result<T, StoreError>;
 
 #[async_trait]
-impl Store for Forgetful {
+impl Records for Forgetful {
     async fn commit(&self, mut changes: Changes) -> Answer<()> {
         match self.1 {
             Fault::RefusedBound => changes.refused.iter_mut().for_each(|(_, keep)| *keep = u32::MAX),
@@ -150,14 +151,43 @@ impl Store for Forgetful {
         self.0.order(order).await
     }
 
-    async fn orders(&self, limit: u32) -> Answer<Vec<Order>> {
-        self.0.orders(limit).await
-    }
-
     async fn payment(&self, find: Find<'_>) -> Answer<Option<PaymentRecord>> {
         self.0.payment(find).await
     }
 
+    async fn operations(&self, payment: &PaymentId) -> Answer<Vec<OperationRecord>> {
+        self.0.operations(payment).await
+    }
+
+    async fn operation(&self, operation: &OperationRef) -> Answer<Option<OperationRecord>> {
+        self.0.operation(operation).await
+    }
+
+    async fn key(&self, key: &IdempotencyKey) -> Answer<Option<KeyRecord>> {
+        self.0.key(key).await
+    }
+
+    async fn cards(&self, customer: &CustomerRef) -> Answer<Vec<Card>> {
+        self.0.cards(customer).await
+    }
+
+    async fn card(&self, card: &CardId) -> Answer<Option<CardRecord>> {
+        self.0.card(card).await
+    }
+
+    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Answer<Vec<CardRecord>> {
+        self.0.sealed_cards(after, limit).await
+    }
+
+    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Answer<bool> {
+        let stored = self.0.card(card).await?.map(|record| record.sealed_token);
+        let from = if self.1 == Fault::Reseal { stored.as_deref().unwrap_or(from) } else { from };
+        self.0.reseal_card(card, from, to).await
+    }
+}
+
+#[async_trait]
+impl DueWork for Forgetful {
     async fn take_due(&self, now: Timestamp, lease: Timestamp, limit: u32) -> Answer<Vec<PaymentId>> {
         self.0.take_due(now, if self.1 == Fault::PaymentLease { now } else { lease }, limit).await
     }
@@ -180,22 +210,6 @@ impl Store for Forgetful {
         self.0.put_off_unread(what, now, until).await
     }
 
-    async fn payments(&self, filter: &PaymentFilter) -> Answer<Vec<PaymentRecord>> {
-        let mut filter = filter.clone();
-        if self.1 == Fault::Paging {
-            filter.after = None;
-        }
-        self.0.payments(&filter).await
-    }
-
-    async fn operations(&self, payment: &PaymentId) -> Answer<Vec<OperationRecord>> {
-        self.0.operations(payment).await
-    }
-
-    async fn operation(&self, operation: &OperationRef) -> Answer<Option<OperationRecord>> {
-        self.0.operation(operation).await
-    }
-
     async fn take_operations(
         &self,
         now: Timestamp,
@@ -203,18 +217,6 @@ impl Store for Forgetful {
         limit: u32,
     ) -> Answer<Vec<OperationRef>> {
         self.0.take_operations(now, if self.1 == Fault::OperationLease { now } else { lease }, limit).await
-    }
-
-    async fn unknown_operations(&self, limit: u32) -> Answer<Vec<OperationRecord>> {
-        self.0.unknown_operations(limit).await
-    }
-
-    async fn named(&self, name: &str, limit: u32) -> Answer<Vec<PaymentRecord>> {
-        self.0.named(name, limit).await
-    }
-
-    async fn key(&self, key: &IdempotencyKey) -> Answer<Option<KeyRecord>> {
-        self.0.key(key).await
     }
 
     async fn time(&self) -> Answer<Option<Timestamp>> {
@@ -233,6 +235,22 @@ impl Store for Forgetful {
         if self.1 == Fault::NextDue { Ok(None) } else { self.0.next_due().await }
     }
 
+    async fn watched_accounts(&self) -> Answer<Vec<AccountName>> {
+        if self.1 == Fault::WatchedAccounts { Ok(Vec::new()) } else { self.0.watched_accounts().await }
+    }
+
+    async fn wakes(&self) -> Answer<Option<Receiver<Wake>>> {
+        if self.1 == Fault::Wakes {
+            let (send, receive) = tokio::sync::mpsc::channel(1);
+            std::mem::forget(send);
+            return Ok(Some(receive));
+        }
+        self.0.wakes().await
+    }
+}
+
+#[async_trait]
+impl Inbox for Forgetful {
     async fn known(&self, account: &AccountName, payment: Find<'_>, repeat_key: &str) -> Answer<Known> {
         let mut known = self.0.known(account, payment, repeat_key).await?;
         match self.1 {
@@ -268,6 +286,37 @@ impl Store for Forgetful {
         self.0.inbox_entry(id).await
     }
 
+    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Answer<Vec<InboxEntry>> {
+        self.0.sealed_inbox(after, limit).await
+    }
+
+    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Answer<bool> {
+        self.0.reseal_inbox(id, from, to).await
+    }
+}
+
+#[async_trait]
+impl Lists for Forgetful {
+    async fn orders(&self, limit: u32) -> Answer<Vec<Order>> {
+        self.0.orders(limit).await
+    }
+
+    async fn payments(&self, filter: &PaymentFilter) -> Answer<Vec<PaymentRecord>> {
+        let mut filter = filter.clone();
+        if self.1 == Fault::Paging {
+            filter.after = None;
+        }
+        self.0.payments(&filter).await
+    }
+
+    async fn unknown_operations(&self, limit: u32) -> Answer<Vec<OperationRecord>> {
+        self.0.unknown_operations(limit).await
+    }
+
+    async fn named(&self, name: &str, limit: u32) -> Answer<Vec<PaymentRecord>> {
+        self.0.named(name, limit).await
+    }
+
     async fn history(&self, order: &OrderRef) -> Answer<Vec<HistoryEntry>> {
         self.0.history(order).await
     }
@@ -288,47 +337,8 @@ impl Store for Forgetful {
         self.0.resolve_attention(key, at).await
     }
 
-    async fn cards(&self, customer: &CustomerRef) -> Answer<Vec<Card>> {
-        self.0.cards(customer).await
-    }
-
-    async fn card(&self, card: &CardId) -> Answer<Option<CardRecord>> {
-        self.0.card(card).await
-    }
-
-    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Answer<Vec<CardRecord>> {
-        self.0.sealed_cards(after, limit).await
-    }
-
-    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Answer<bool> {
-        let stored = self.0.card(card).await?.map(|record| record.sealed_token);
-        let from = if self.1 == Fault::Reseal { stored.as_deref().unwrap_or(from) } else { from };
-        self.0.reseal_card(card, from, to).await
-    }
-
-    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Answer<Vec<InboxEntry>> {
-        self.0.sealed_inbox(after, limit).await
-    }
-
-    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Answer<bool> {
-        self.0.reseal_inbox(id, from, to).await
-    }
-
-    async fn watched_accounts(&self) -> Answer<Vec<AccountName>> {
-        if self.1 == Fault::WatchedAccounts { Ok(Vec::new()) } else { self.0.watched_accounts().await }
-    }
-
     async fn stats(&self) -> Answer<StoreStats> {
         if self.1 == Fault::Stats { Ok(StoreStats::default()) } else { self.0.stats().await }
-    }
-
-    async fn wakes(&self) -> Answer<Option<Receiver<Wake>>> {
-        if self.1 == Fault::Wakes {
-            let (send, receive) = tokio::sync::mpsc::channel(1);
-            std::mem::forget(send);
-            return Ok(Some(receive));
-        }
-        self.0.wakes().await
     }
 }
 

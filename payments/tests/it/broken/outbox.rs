@@ -9,7 +9,7 @@ use tulbur_payments::store::{
     Changes, Claim, ClaimedDelivery, EventDelivery, HandlerSpec, Outbox, ParkedDelivery, RegisteredHandler,
     Settle,
 };
-use tulbur_payments::{EventId, MemoryStore, PaymentId, Store};
+use tulbur_payments::{EventId, MemoryStore, PaymentId, Records};
 
 use super::{Answer, Fault, Forgetful};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tulbur_core::{Channel, Timestamp};
 use tulbur_payments::store::{Changes, Find, InboxEntry, Verdict};
-use tulbur_payments::{Event, EventKind, MemoryStore, OperationRecord, OrderRecord, PaymentRecord, Store};
+use tulbur_payments::{Event, EventKind, MemoryStore, OperationRecord, OrderRecord, PaymentRecord, Records};
 
 use super::commands::{
     Arrival, ArrivalId, EventPlan, Lease, OperationChange, OrderChange, PaymentChange, Plan, Version,

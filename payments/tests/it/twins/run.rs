@@ -9,7 +9,7 @@ use tulbur_payments::store::{
     Claim, ClaimedDelivery, Find, HandlerSpec, LongestWaits, Settle, Unread as UnreadThing,
 };
 use tulbur_payments::store_suite::Stores;
-use tulbur_payments::{MemoryStore, Outbox as _, PaymentId, Store, StoreError};
+use tulbur_payments::{DueWork, Inbox, MemoryStore, Outbox as _, PaymentId, Records, Store, StoreError};
 
 use super::commands::{Command, HANDLERS, How, OPERATIONS, Plan, Step, Unread, Version};
 use super::look::{everything, look, text};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tulbur_core::OperationState;
 use tulbur_payments::store::Changes;
-use tulbur_payments::{MemoryStore, OperationKind, Source, Store, StoreError};
+use tulbur_payments::{MemoryStore, OperationKind, Records, Source, StoreError};
 
 use super::{BUSY, IDLE_IN_TRANSACTION, at_once, away, maybe_committed};
 use crate::fault::{Fault, Kind, Moment};

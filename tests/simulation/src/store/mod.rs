@@ -12,12 +12,13 @@ use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OperationState, OrderRef, Timestamp};
 use tulbur_payments::store::{
-    Changes, Claim, ClaimedDelivery, EventDelivery, Find, HandlerSpec, InboxEntry, Known, LongestWaits,
-    Outbox, ParkedDelivery, PaymentFilter, RegisteredHandler, Settle, StoreStats, Unread, UnreadSince, Wake,
+    Changes, Claim, ClaimedDelivery, DueWork, EventDelivery, Find, HandlerSpec, Inbox, InboxEntry, Known,
+    Lists, LongestWaits, Outbox, ParkedDelivery, PaymentFilter, Records, RegisteredHandler, Settle,
+    StoreStats, Unread, UnreadSince, Wake,
 };
 use tulbur_payments::{
     AttentionItem, Card, CardId, CardRecord, CustomerRef, Event, EventId, HistoryEntry, IdempotencyKey,
-    KeyRecord, MemoryStore, OperationRecord, Order, OrderRecord, PaymentId, PaymentRecord, Store, StoreError,
+    KeyRecord, MemoryStore, OperationRecord, Order, OrderRecord, PaymentId, PaymentRecord, StoreError,
 };
 
 use self::commit::{Commit, label_of, subject_of};
@@ -198,7 +199,7 @@ pub(crate) fn quiet_for(inner: &MemoryStore, world: &World, process: ProcessId) 
 }
 
 #[async_trait]
-impl Store for SimStore {
+impl Records for SimStore {
     async fn commit(&self, changes: Changes) -> Result<(), StoreError> {
         let slot = Slot::new();
         let fault = {
@@ -255,14 +256,41 @@ impl Store for SimStore {
         self.read(self.inner.order_record(order)).await
     }
 
-    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
-        self.read(self.inner.orders(limit)).await
-    }
-
     async fn payment(&self, find: Find<'_>) -> Result<Option<PaymentRecord>, StoreError> {
         self.read(self.inner.payment(find)).await
     }
 
+    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError> {
+        self.read(self.inner.operations(payment)).await
+    }
+
+    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError> {
+        self.read(self.inner.operation(operation)).await
+    }
+
+    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
+        self.read(self.inner.key(key)).await
+    }
+
+    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError> {
+        self.read(self.inner.cards(customer)).await
+    }
+
+    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError> {
+        self.read(self.inner.card(card)).await
+    }
+
+    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError> {
+        self.read(self.inner.sealed_cards(after, limit)).await
+    }
+
+    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError> {
+        self.change("reseal-card", self.inner.reseal_card(card, from, to)).await
+    }
+}
+
+#[async_trait]
+impl DueWork for SimStore {
     async fn take_due(
         &self,
         now: Timestamp,
@@ -285,18 +313,6 @@ impl Store for SimStore {
         self.change("put-off-unread", self.inner.put_off_unread(what, now, until)).await
     }
 
-    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError> {
-        self.read(self.inner.payments(filter)).await
-    }
-
-    async fn operations(&self, payment: &PaymentId) -> Result<Vec<OperationRecord>, StoreError> {
-        self.read(self.inner.operations(payment)).await
-    }
-
-    async fn operation(&self, operation: &OperationRef) -> Result<Option<OperationRecord>, StoreError> {
-        self.read(self.inner.operation(operation)).await
-    }
-
     async fn take_operations(
         &self,
         now: Timestamp,
@@ -304,18 +320,6 @@ impl Store for SimStore {
         limit: u32,
     ) -> Result<Vec<OperationRef>, StoreError> {
         self.change("take-operations", self.inner.take_operations(now, lease, limit)).await
-    }
-
-    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError> {
-        self.read(self.inner.unknown_operations(limit)).await
-    }
-
-    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError> {
-        self.read(self.inner.named(name, limit)).await
-    }
-
-    async fn key(&self, key: &IdempotencyKey) -> Result<Option<KeyRecord>, StoreError> {
-        self.read(self.inner.key(key)).await
     }
 
     async fn time(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -340,6 +344,20 @@ impl Store for SimStore {
         self.read(self.inner.next_due()).await
     }
 
+    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError> {
+        self.read(self.inner.watched_accounts()).await
+    }
+
+    async fn wakes(&self) -> Result<Option<mpsc::Receiver<Wake>>, StoreError> {
+        let (send, receive) = mpsc::channel(1024);
+        let mut world = self.sim.world();
+        world.processes[self.process].listener = Some(send);
+        Ok(Some(receive))
+    }
+}
+
+#[async_trait]
+impl Inbox for SimStore {
     async fn known(
         &self,
         account: &AccountName,
@@ -374,6 +392,33 @@ impl Store for SimStore {
         self.read(self.inner.inbox_entry(id)).await
     }
 
+    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError> {
+        self.read(self.inner.sealed_inbox(after, limit)).await
+    }
+
+    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
+        self.change("reseal-inbox", self.inner.reseal_inbox(id, from, to)).await
+    }
+}
+
+#[async_trait]
+impl Lists for SimStore {
+    async fn orders(&self, limit: u32) -> Result<Vec<Order>, StoreError> {
+        self.read(self.inner.orders(limit)).await
+    }
+
+    async fn payments(&self, filter: &PaymentFilter) -> Result<Vec<PaymentRecord>, StoreError> {
+        self.read(self.inner.payments(filter)).await
+    }
+
+    async fn unknown_operations(&self, limit: u32) -> Result<Vec<OperationRecord>, StoreError> {
+        self.read(self.inner.unknown_operations(limit)).await
+    }
+
+    async fn named(&self, name: &str, limit: u32) -> Result<Vec<PaymentRecord>, StoreError> {
+        self.read(self.inner.named(name, limit)).await
+    }
+
     async fn history(&self, order: &OrderRef) -> Result<Vec<HistoryEntry>, StoreError> {
         self.read(self.inner.history(order)).await
     }
@@ -398,43 +443,8 @@ impl Store for SimStore {
         Ok(resolved)
     }
 
-    async fn cards(&self, customer: &CustomerRef) -> Result<Vec<Card>, StoreError> {
-        self.read(self.inner.cards(customer)).await
-    }
-
-    async fn card(&self, card: &CardId) -> Result<Option<CardRecord>, StoreError> {
-        self.read(self.inner.card(card)).await
-    }
-
-    async fn sealed_cards(&self, after: Option<&CardId>, limit: u32) -> Result<Vec<CardRecord>, StoreError> {
-        self.read(self.inner.sealed_cards(after, limit)).await
-    }
-
-    async fn reseal_card(&self, card: &CardId, from: &str, to: &str) -> Result<bool, StoreError> {
-        self.change("reseal-card", self.inner.reseal_card(card, from, to)).await
-    }
-
-    async fn sealed_inbox(&self, after: Option<&str>, limit: u32) -> Result<Vec<InboxEntry>, StoreError> {
-        self.read(self.inner.sealed_inbox(after, limit)).await
-    }
-
-    async fn reseal_inbox(&self, id: &str, from: &str, to: &str) -> Result<bool, StoreError> {
-        self.change("reseal-inbox", self.inner.reseal_inbox(id, from, to)).await
-    }
-
-    async fn watched_accounts(&self) -> Result<Vec<AccountName>, StoreError> {
-        self.read(self.inner.watched_accounts()).await
-    }
-
     async fn stats(&self) -> Result<StoreStats, StoreError> {
         self.read(self.inner.stats()).await
-    }
-
-    async fn wakes(&self) -> Result<Option<mpsc::Receiver<Wake>>, StoreError> {
-        let (send, receive) = mpsc::channel(1024);
-        let mut world = self.sim.world();
-        world.processes[self.process].listener = Some(send);
-        Ok(Some(receive))
     }
 }
 
