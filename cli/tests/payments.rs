@@ -53,7 +53,7 @@ async fn show_tells_the_whole_story_under_any_name() {
         assert_eq!(done.code, 0, "{done:?}");
         done.says(&[
             "Order order-1: 1500.00 MNT, paid by payment",
-            "It is paid, and the provider has confirmed it.",
+            "It is paid, and the provider's answer or an operator's decision has confirmed it.",
             reference.merchant_ref.as_str(),
             "Three things",
             "the test asks to look again",

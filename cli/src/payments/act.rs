@@ -190,7 +190,7 @@ pub(super) async fn resolve(
             ))
         })?;
         agree(
-            &format!("Item `{}` ({}) is resolved. Nothing else is changed.", item.key, item.detail),
+            &format!("This resolves item `{}` ({}). Nothing else changes.", item.key, item.detail),
             options.yes,
         )?;
         resolve_item(&**store, item, &options.by, now()).await.map_err(|error| match error {
@@ -315,7 +315,8 @@ async fn subject_of(store: &dyn Store, item: Option<&AttentionItem>, name: &str)
     match store.payment(Find::Id(&PaymentId::from_text(about))).await? {
         Some(payment) => Ok(Subject::Payment(Box::new(payment))),
         None => Err(Failure::new(format!(
-            "there is no open item, operation or payment `{about}`; a decision needs the exact id, not an order"
+            "there is no open item, operation or payment `{about}`; an item may be resolved already, and a decision needs \
+             the exact id, not an order"
         ))),
     }
 }
@@ -379,7 +380,7 @@ pub(super) async fn refund(
         payment.refunded.map_or_else(String::new, |refunded| format!(", {refunded} of it given back before"));
     agree(
         &format!(
-            "{amount} of payment {}{order} is given back to the payer ({paid} was taken{before}).{}",
+            "This gives {amount} of payment {}{order} back to the payer ({paid} was taken{before}).{}",
             payment.id,
             if unknown == 0 {
                 ""

@@ -21,9 +21,10 @@ pub(super) fn for_item(item: &AttentionItem) -> String {
     let resolve = format!("tulbur payments resolve {} --done --by NAME", item.key);
     match item.kind {
         AttentionKind::AmountMismatch => format!(
-            "The order is not paid here. Look the payment up at the provider, and decide: tulbur payments resolve \
-             {payment} --happened --by NAME accepts what was paid, and the application is told; --never ends the \
-             payment, and what was paid is yours to give back. Once it is decided, or paid in full: {resolve}"
+            "Look up at the provider what was taken and given back. While the payment is open, decide: tulbur payments \
+             resolve {payment} --happened --by NAME accepts what was paid, and the application is told; --never ends \
+             the payment, and what was paid is yours to give back. If it is paid already, put right by hand what \
+             differs. Then: {resolve}"
         ),
         AttentionKind::PaidAgain => format!(
             "The customer paid twice. Give this payment back: tulbur payments refund {payment} --reason \"paid twice\" \
@@ -106,7 +107,7 @@ pub(super) fn for_payment(
     wall: Wall,
     now: Timestamp,
 ) -> Vec<String> {
-    let mut lines = vec![known(payment, operations, wall)];
+    let mut lines = vec![known(payment, operations, wall, now)];
     if let Some(late) = overdue(payment.ask_at, now) {
         lines.push(format!(
             "It has been due to be asked about for {}, and nobody asked. Is the application running on this database, \
@@ -149,17 +150,24 @@ pub(super) fn for_payment(
     lines
 }
 
-fn known(payment: &PaymentRecord, operations: &[OperationRecord], wall: Wall) -> String {
+fn known(payment: &PaymentRecord, operations: &[OperationRecord], wall: Wall, now: Timestamp) -> String {
     let told = operations.iter().any(|one| one.kind == OperationKind::Cancel && one.may_have_happened());
+    let watched = if payment.ask_at.is_some() {
+        ", and then there is an event"
+    } else {
+        ", and is asked about no more"
+    };
     let by = match payment.ended_by {
         Some(EndedBy::Us) if told => {
-            "by us; the provider was told, and has not confirmed it, so it may still be paid, and then there is an event"
+            format!(
+                "by us; the provider was told, and has not confirmed it, so it may still be paid{watched}"
+            )
         }
         Some(EndedBy::Us) => {
-            "by us; the provider was not asked to, so it may still be paid, and then there is an event"
+            format!("by us; the provider was not asked to, so it may still be paid{watched}")
         }
-        Some(EndedBy::Provider) => "by the provider's own word",
-        None => "",
+        Some(EndedBy::Provider) => "by the provider's own word".to_owned(),
+        None => String::new(),
     };
     match payment.status {
         Status::Pending => match payment.operation {
@@ -173,6 +181,12 @@ fn known(payment: &PaymentRecord, operations: &[OperationRecord], wall: Wall) ->
                 "The provider took it, and settles it later. It is asked about.".into()
             }
             OperationState::Succeeded | OperationState::Refused => match payment.expires_at {
+                Some(end) if end <= now => {
+                    format!(
+                        "The payer's time ended at {}. It is asked about before it is closed.",
+                        wall.time(end)
+                    )
+                }
                 Some(end) => format!("It waits for the payer, until {}.", wall.time(end)),
                 None => "It waits for the payer.".into(),
             },
@@ -180,7 +194,9 @@ fn known(payment: &PaymentRecord, operations: &[OperationRecord], wall: Wall) ->
         Status::Authorized => {
             "The money is held and not taken. The application captures it, or lets it go by a void.".into()
         }
-        Status::Paid if payment.confirmed => "It is paid, and the provider has confirmed it.".into(),
+        Status::Paid if payment.confirmed => {
+            "It is paid, and the provider's answer or an operator's decision has confirmed it.".into()
+        }
         Status::Paid if payment.ask_at.is_some() => {
             "It is paid. A question to the provider has not confirmed it yet.".into()
         }

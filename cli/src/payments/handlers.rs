@@ -72,7 +72,7 @@ pub(super) async fn remove(options: &RemoveOptions, store: &dyn Store, json: boo
         None => "are dropped: nobody is told of them".to_owned(),
     };
     agree(
-        &format!("Handler `{name}` is removed, and {waiting} deliveries that wait for it {what}."),
+        &format!("This removes handler `{name}`; {waiting} deliveries that wait for it {what}."),
         options.yes,
     )?;
     let count = remove_handler(store, name, options.heir.as_deref(), now()).await?;

@@ -393,6 +393,7 @@ pub(super) fn step(rules: &Rules, before: &World, which: usize, next: Move) -> O
             flow: &rules.flow,
             schedule: &rules.schedule,
             confirm_first: false,
+            taken: None,
             now: before.now,
             new_id: &|| String::from("id"),
         },

@@ -10,7 +10,7 @@ use crate::model::record::{CardRecord, EndedBy, Status};
 impl Step<'_> {
     pub(super) fn proven(&mut self, proven: &Proven, card: Option<CardRecord>) {
         if let Some(reference) = &proven.reference {
-            self.payment.reference.fill_from(reference);
+            self.refer(reference);
         }
         if !proven.status.is_success() && proven.asked_on.is_some_and(|on| on != self.payment.revision) {
             // The question was asked before something else was learnt: only final proof counts.

@@ -8,8 +8,8 @@
 use std::time::Duration;
 
 use tulbur_core::{
-    ErrorKind, FlowEffect, FlowInfo, Money, NextAction, OperationState, Outcome, PaymentRef, QueryBy, Refund,
-    Timestamp,
+    ErrorKind, FlowEffect, FlowInfo, Money, NextAction, OperationState, Outcome, PaymentRef, ProviderRef,
+    QueryBy, Refund, Timestamp,
 };
 
 pub(crate) mod asking;
@@ -118,6 +118,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) schedule: &'a Schedule,
     /// Whether a notification counts only once a query has confirmed it.
     pub(crate) confirm_first: bool,
+    /// A reference of the provider's that another payment of the account has.
+    pub(crate) taken: Option<&'a ProviderRef>,
     pub(crate) now: Timestamp,
     pub(crate) new_id: &'a dyn Fn() -> String,
 }

@@ -31,7 +31,7 @@ impl Step<'_> {
         next: Vec<NextAction>,
         expires_at: Option<Timestamp>,
     ) {
-        self.payment.reference.fill_from(reference);
+        self.refer(reference);
         self.payment.operation = OperationState::Succeeded;
         if !self.payment.status.is_open() {
             // It was given up, or a fast notification ended it, while the answer was on its way. What was closed here

@@ -59,6 +59,7 @@ fn a_pending_answer_may_name_the_part_that_is_captured() {
         flow: &flow,
         schedule: &schedule,
         confirm_first: false,
+        taken: None,
         now: world.now,
         new_id: &|| String::from("id"),
     };

@@ -1,6 +1,6 @@
 //! Collects what one decision changes: records, lines of history, events, and items for a person.
 
-use tulbur_core::{FlowEffect, OperationState, QueryBy, Timestamp};
+use tulbur_core::{FlowEffect, OperationState, PaymentRef, QueryBy, Timestamp};
 
 use super::{Situation, may_be_charged};
 use crate::model::changes::Changes;
@@ -143,6 +143,23 @@ impl<'a> Step<'a> {
         if unresolved(self.situation.operation) && !unresolved(self.operation.as_ref()) {
             self.resolve(self.key_of(AttentionKind::UnresolvedOperation));
         }
+    }
+
+    /// Takes over the references that the provider named. One that another payment has is left out: a message or an answer
+    /// about it would move both.
+    pub(super) fn refer(&mut self, reference: &PaymentRef) {
+        let mut reference = reference.clone();
+        if self.payment.reference.provider_ref.is_none()
+            && let Some(taken) =
+                self.situation.taken.filter(|taken| reference.provider_ref.as_ref() == Some(*taken))
+        {
+            reference.provider_ref = None;
+            self.attention(
+                AttentionKind::Contradiction,
+                &format!("the provider names it `{taken}`, as it names another payment; it is kept without that name"),
+            );
+        }
+        self.payment.reference.fill_from(&reference);
     }
 
     /// Restarts the questions, because something changed.

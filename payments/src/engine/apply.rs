@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
-use tulbur_core::{Monotonic, OperationRef, OperationState};
+use tulbur_core::{Monotonic, OperationRef, OperationState, ProviderRef};
 
 use crate::decide::{Fact, Situation, decide};
 use crate::engine::arrivals::{Arrival, contradiction};
@@ -138,19 +138,24 @@ impl Inner {
                 return Ok(Decided { payment, operation: before });
             }
             let flow = self.flow(&payment)?;
-            let mut changes = decide(
-                &Situation {
+            let decide_with = |taken: Option<&ProviderRef>| {
+                let situation = Situation {
                     order: order.as_ref(),
                     payment: &payment,
                     operation: before.as_ref(),
                     flow,
                     schedule: &self.schedule,
                     confirm_first: flow.confirm_before_paid || self.confirm_first.contains(&payment.account),
+                    taken,
                     now: self.now(),
                     new_id: &|| self.ids.uuid_v7(),
-                },
-                fact.clone(),
-            );
+                };
+                decide(&situation, fact.clone())
+            };
+            let mut changes = decide_with(None);
+            if let Some(taken) = self.taken_reference(&payment, &changes).await? {
+                changes = decide_with(Some(&taken));
+            }
             note_arrival(arrival, &payment, &mut changes);
             if changes.payments.is_empty() && changes.inbox.is_empty() && changes.settled.is_empty() {
                 return Ok(Decided { payment, operation: before });
@@ -182,6 +187,18 @@ impl Inner {
             }
         }
         Err(StoreError::Conflict.into())
+    }
+
+    /// The provider's reference that a payment would get by these changes, if another payment has it already.
+    async fn taken_reference(
+        &self,
+        before: &PaymentRecord,
+        changes: &Changes,
+    ) -> Result<Option<ProviderRef>> {
+        let after = changes.payments.first().and_then(|after| after.reference.provider_ref.as_ref());
+        let Some(named) = after.filter(|_| before.reference.provider_ref.is_none()) else { return Ok(None) };
+        let has_it = self.store.payment(Find::ProviderRef(&before.account, named)).await?;
+        Ok(has_it.filter(|other| other.id != before.id).map(|_| named.clone()))
     }
 
     /// Reads a payment again after a conflict. If another delivery of the same event was committed meanwhile, with another

@@ -220,8 +220,8 @@ impl Inner {
         target: NotifyTarget<'_>,
         delivery: &Delivery<'_>,
     ) -> std::result::Result<Read<'a>, Refusal> {
-        let (name, address_of) = match target {
-            NotifyTarget::Name(name) => (name, None),
+        let (name, address_of, is_strange) = match target {
+            NotifyTarget::Name(name) => (name, None, false),
             NotifyTarget::WithSecret { account, secret } => {
                 let secret = PageSecret::parse(secret).ok_or(Refusal::NoSuchAddress)?;
                 let hash = crate::engine::payments::secret_hash(&secret);
@@ -233,7 +233,8 @@ impl Inner {
                     .ok_or(Refusal::NoSuchAddress)?;
                 let known = self.store.known(name, Find::SecretHash(&hash), "-").await;
                 let known = known.map_err(|e| Refusal::Store(e.into()))?;
-                (account, Some(known.payment.ok_or(Refusal::NoSuchAddress)?))
+                let is_strange = known.payment.is_none();
+                (account, known.payment, is_strange)
             }
         };
         let by_name = self.accounts.iter().find(|(account, _)| **account == *name);
@@ -249,6 +250,9 @@ impl Inner {
                 _ => Ok(event),
             });
             match checked {
+                // The payment whose address it was may have been lost with a database. What is signed needs no address;
+                // of anything else nothing is kept or told.
+                Ok(IpnEvent { proof: Proof::Hint { .. }, .. }) | Err(_) if is_strange => {}
                 Ok(event) => return Ok(Read { provider: &**provider, ipn, event, address_of }),
                 Err(error) => {
                     let reply = ipn.acknowledge(IpnOutcome::Rejected(&error));

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tulbur_core::{
     AccountName, CallbackUrl, Capture, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice,
-    Error as CoreError, ErrorKind, Flow, FlowInfo, FlowStart, MerchantRef, Monotonic, NotifyAddress,
-    OperationState, PaymentRef, Provider, ReturnUrls, Way,
+    Error as CoreError, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, MerchantRef, Monotonic,
+    NotifyAddress, OperationState, PaymentRef, Provider, ReturnUrls, Way,
 };
 
 use crate::decide::intents::{
@@ -418,12 +418,18 @@ impl Inner {
             let situation =
                 OpeningSituation { order: order.as_ref(), flow, schedule: &self.schedule, now: self.now() };
             let key = key.as_ref().map(|(key, content)| (*key, content.as_str()));
-            let (record, changes) = match reserve_opening(&situation, &opening, key, &named)? {
-                Reserve::Known(record) => return Ok(Reserved::Known(*record)),
-                Reserve::New(record, changes) => (record, changes),
+            let (record, changes) = match reserve_opening(&situation, &opening, key, &named) {
+                Ok(Reserve::Known(record)) => return Ok(Reserved::Known(*record)),
+                Ok(Reserve::New(record, changes)) => (record, changes),
+                // The same call was committed elsewhere since the key was looked up: its result is the answer.
+                Err(_) if self.is_used(opening.key.as_ref()).await? => continue,
+                Err(error) => return Err(error),
             };
             if own_reference && self.store.payment(Find::MerchantRef(account, &merchant_ref)).await?.is_some()
             {
+                if self.is_used(opening.key.as_ref()).await? {
+                    continue;
+                }
                 return Err(CoreError::invalid(
                     "merchant_ref",
                     format!("`{merchant_ref}` was used before at account `{account}`"),
@@ -487,6 +493,7 @@ impl Inner {
     async fn wait_for_answer(&self, record: PaymentRecord) -> Result<Waited> {
         let id = record.id;
         let mut changes = self.changed.subscribe();
+        let mut waited = false;
         loop {
             // Looked at before the record is read: once it is over, what came of it is in the database.
             let under_way = self.is_in_flight(id.as_str());
@@ -496,8 +503,17 @@ impl Inner {
                 OperationState::Refused => {
                     return Err(refused_before(record.code.as_deref(), record.text.as_deref()));
                 }
+                // Its answer was lost while this call waited, and it is closed because nobody can have seen it.
+                OperationState::Unknown
+                    if waited
+                        && record.status.is_failed()
+                        && self.flow(&record)?.effect == FlowEffect::Inert =>
+                {
+                    return Ok(Waited::Ended);
+                }
                 _ => return Ok(Waited::Answered(record)),
             }
+            waited = true;
             if record.status != crate::model::record::Status::Pending {
                 return Ok(Waited::Answered(record));
             }

@@ -18,7 +18,7 @@ use crate::engine::payments::{Inner, Payments};
 use crate::engine::write::{Flight, Performed, Subject, WritePermit, in_its_own_task};
 use crate::error::{Error, Result, StoreError};
 use crate::model::event::AttentionKind;
-use crate::model::operation::{KeySubject, Operation, OperationKind, OperationRecord};
+use crate::model::operation::{IdempotencyKey, KeySubject, Operation, OperationKind, OperationRecord};
 use crate::model::record::{PaymentId, PaymentRecord};
 use crate::model::request::{CapturePayment, RefundPayment, VoidPayment, digest};
 
@@ -145,7 +145,8 @@ impl Payments {
                 "the provider can be asked about it, and only its word moves it",
             ));
         }
-        if !paid {
+        // What was answered is under way no more.
+        if !paid && record.operation != OperationState::Succeeded {
             self.0.may_still_happen(record.write_ends, || format!("payment `{id}`"))?;
         }
         let record = self.0.apply(id, &Fact::Declared { paid, by: by.to_owned() }, None).await?;
@@ -173,7 +174,7 @@ impl Payments {
                 if record.state != OperationState::Refused {
                     return Ok(record);
                 }
-                if !this.0.is_key_free(&ask).await? {
+                if ask.key.is_none() || this.0.is_used(ask.key.as_ref()).await? {
                     return Err(refused_before(record.code.as_deref(), record.text.as_deref()));
                 }
                 // The earlier try was certainly never sent: this call is a new one.
@@ -259,9 +260,12 @@ impl Inner {
                 now: self.now(),
             };
             let (record, changes) =
-                match reserve_operation(&situation, ask, &content, operation_ref.clone(), &owner)? {
-                    Reserve::New(record, changes) => (record, changes),
-                    Reserve::Known(record) => return Ok(Reserved::Known(record)),
+                match reserve_operation(&situation, ask, &content, operation_ref.clone(), &owner) {
+                    Ok(Reserve::New(record, changes)) => (record, changes),
+                    Ok(Reserve::Known(record)) => return Ok(Reserved::Known(record)),
+                    // The same call was committed elsewhere since the key was looked up: its result is the answer.
+                    Err(_) if self.is_used(ask.key.as_ref()).await? => continue,
+                    Err(error) => return Err(error),
                 };
             let flight = Flight::start(self, record.operation_ref.as_str());
             match self.commit_known(&changes, Patience::Short).await? {
@@ -276,10 +280,10 @@ impl Inner {
         Err(StoreError::Conflict.into())
     }
 
-    /// Whether the request has a key, and the key may be used again.
-    async fn is_key_free(&self, ask: &Ask) -> Result<bool> {
-        match &ask.key {
-            Some(key) => Ok(self.store.key(key).await?.is_none()),
+    /// Whether there is a key, and something was stored under it.
+    pub(crate) async fn is_used(&self, key: Option<&IdempotencyKey>) -> Result<bool> {
+        match key {
+            Some(key) => Ok(self.store.key(key).await?.is_some()),
             None => Ok(false),
         }
     }

@@ -18,7 +18,7 @@ pub enum Find<'a> {
     Id(&'a PaymentId),
     /// Our reference at an account.
     MerchantRef(&'a AccountName, &'a MerchantRef),
-    /// The provider's reference at an account.
+    /// The provider's reference at an account. Two payments never have the same.
     ProviderRef(&'a AccountName, &'a ProviderRef),
     /// The hash of a page's secret.
     SecretHash(&'a str),
@@ -30,7 +30,8 @@ pub trait Records: Send + Sync {
     /// Commits everything or nothing.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when a version is not the stored one any more, or something new exists already.
+    /// [`StoreError::Conflict`] when a version is not the stored one any more, something new exists already, or another
+    /// payment of the account has the same reference of the provider's.
     async fn commit(&self, changes: Changes) -> Result<(), StoreError>;
 
     /// An order with its payments, oldest first.

@@ -220,6 +220,14 @@ async fn what_is_new_must_be_new(stores: Stores) -> Found {
         "a reference that is used at its account",
     )
     .await?;
+    let mut same_theirs = payment("2", "1");
+    same_theirs.reference.provider_ref = one().reference.provider_ref;
+    conflicts(
+        store,
+        Changes { payments: vec![same_theirs], ..empty() },
+        "a provider's reference that is used at its account",
+    )
+    .await?;
     let mut same_page = payment("2", "1");
     same_page.secret_hash = one().secret_hash;
     conflicts(store, Changes { payments: vec![same_page], ..empty() }, "a page secret that is used").await?;

@@ -168,3 +168,18 @@ async fn postgres_claims_are_made_once() {
     let mut tx = pool.begin().await.unwrap();
     assert!(claim_in(&mut tx, "mail", &event).await.unwrap(), "another handler has a claim of its own");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_processes_open_a_new_file_together() {
+    for round in 0..20 {
+        let folder = crate::support::folder();
+        let address = format!("sqlite:{}", folder.path().join("shop.db").display());
+        let opened = (0..6).map(|_| {
+            let address = address.clone();
+            tokio::spawn(async move { tulbur_payments::open_store(&address).await.map(drop) })
+        });
+        for one in futures_util::future::join_all(opened).await {
+            one.unwrap().unwrap_or_else(|error| panic!("round {round}: {error}"));
+        }
+    }
+}

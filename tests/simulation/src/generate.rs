@@ -83,7 +83,9 @@ impl Maker {
         let process = self.process();
         self.at(at, Action::Call(process, call.clone()));
         if self.random.percent(12) {
-            let (process, wait) = (self.process(), self.random.between(SECOND / 10, 4 * MINUTE));
+            // As a customer who presses twice does, or one whose page did not come.
+            let wait = if self.random.percent(40) { (0, SECOND / 20) } else { (SECOND / 10, 4 * MINUTE) };
+            let (process, wait) = (self.process(), self.random.between(wait.0, wait.1));
             self.at(at + wait, Action::Call(process, call.clone()));
         }
     }

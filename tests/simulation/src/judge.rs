@@ -106,6 +106,7 @@ pub fn judge(outcome: &Outcome) -> Vec<Complaint> {
     reasons::alarms(&mut case);
     reasons::listed_again(&mut case);
     reasons::answers(&mut case);
+    reasons::one_result(&mut case);
     reasons::order(&mut case);
     case.complaints
 }

@@ -1,6 +1,10 @@
 //! Runs seeds and stories from a command line.
 #![expect(clippy::print_stdout, reason = "it is a command")]
 
+// A run allocates and frees all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use tokio::sync::mpsc;
-use tulbur_core::Timestamp;
+use tulbur_core::{AccountName, ProviderRef, Timestamp};
 
 use crate::model::event::{AttentionItem, Event, HistoryEntry};
 use crate::model::operation::{KeyRecord, OperationRecord};
@@ -82,6 +82,7 @@ impl State {
                 stored.secret_hash != new.secret_hash
                     && (&stored.account, &stored.reference.merchant_ref)
                         != (&new.account, &new.reference.merchant_ref)
+                    && (theirs(new).is_none() || theirs(stored) != theirs(new))
             })
         };
         payments.iter().all(|new| {
@@ -89,6 +90,7 @@ impl State {
         }) && all_different(payments.iter().map(|new| &new.id))
             && all_different(payments.iter().map(|new| &new.secret_hash))
             && all_different(payments.iter().map(|new| (&new.account, &new.reference.merchant_ref)))
+            && all_different(payments.iter().filter_map(theirs))
     }
 
     fn accepts_events(&self, changes: &Changes) -> bool {
@@ -207,4 +209,9 @@ impl State {
         payments.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         Order { record: record.clone(), payments }
     }
+}
+
+/// The provider's reference of a payment, which no other payment of the account has.
+fn theirs(payment: &PaymentRecord) -> Option<(&AccountName, &ProviderRef)> {
+    payment.reference.provider_ref.as_ref().map(|reference| (&payment.account, reference))
 }

@@ -173,7 +173,8 @@ async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
         .execute(&mut *tx)
         .await
         .map_err(store_error)?;
-    migrator().set_locking(false).run(&mut *tx).await.map_err(|error| match error {
+    // `run` would make a future that cannot be spawned.
+    migrator().set_locking(false).run_direct(None, &mut *tx, false).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
         sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Unreadable(format!(

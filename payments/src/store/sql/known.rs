@@ -70,8 +70,7 @@ pub(super) async fn known(pool: &Pool, sought: Vec<Sought>) -> Vec<Result<Known,
         match read(pool, by, &mine).await {
             Ok(rows) => {
                 for (number, known) in rows {
-                    // Two payments of one name, which only a provider could give: the first that is found.
-                    answers[number].get_or_insert(known);
+                    answers[number] = Some(known);
                 }
             }
             Err(error) => {

@@ -34,7 +34,7 @@ CREATE TABLE tulbur_payments (
     UNIQUE (account, merchant_ref)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tulbur_payments_of_order ON tulbur_payments (order_ref, created_at);
-CREATE INDEX tulbur_payments_provider_ref ON tulbur_payments (account, provider_ref) WHERE provider_ref IS NOT NULL;
+CREATE UNIQUE INDEX tulbur_payments_provider_ref ON tulbur_payments (account, provider_ref) WHERE provider_ref IS NOT NULL;
 CREATE INDEX tulbur_payments_due ON tulbur_payments (ask_at) WHERE ask_at IS NOT NULL;
 CREATE INDEX tulbur_payments_leased ON tulbur_payments (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX tulbur_payments_newest ON tulbur_payments (created_at DESC, id DESC);

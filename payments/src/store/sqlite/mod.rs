@@ -7,12 +7,13 @@ mod sql;
 
 use std::path::Path;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
+use sqlx::{Row as _, SqlSafeStr};
 
 use crate::error::StoreError;
 use crate::store::group::Group;
@@ -78,13 +79,7 @@ impl SqliteStore {
             // What undoes one statement need not survive the process: the log is what is durable.
             .pragma("temp_store", "memory")
             .foreign_keys(true);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(settings.wait)
-            .connect_with(options.clone().pragma("cache_size", CACHE))
-            .await
-            .map_err(store_error)?;
-        migrate(&writer).await?;
+        let writer = first_connection(options.clone(), settings).await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(settings.connections.unwrap_or(4))
             .acquire_timeout(settings.wait)
@@ -141,8 +136,46 @@ fn migrator() -> Migrator {
     migrator
 }
 
+/// Connects, and brings the tables up to date.
+///
+/// Whoever makes a new file holds it for a moment, also where SQLite does not wait by itself: while it turns the
+/// write-ahead log on. So this is tried again for as long as a connection is waited for.
+async fn first_connection(
+    options: SqliteConnectOptions,
+    settings: &StoreSettings,
+) -> Result<SqlitePool, StoreError> {
+    let began = Instant::now();
+    loop {
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(settings.wait)
+            .connect_with(options.clone().pragma("cache_size", CACHE))
+            .await
+            .map_err(store_error);
+        let ready = match writer {
+            Ok(writer) => migrate(&writer).await.map(|()| writer),
+            Err(error) => Err(error),
+        };
+        match ready {
+            Err(StoreError::Locked) if began.elapsed() < settings.wait => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            ready => return ready,
+        }
+    }
+}
+
+/// Brings the tables up to date.
+///
+/// Where they are, nothing is locked. Else all of it is one transaction that holds the write lock from its beginning: of
+/// several processes that open a new file together, one makes the tables and the others find them.
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
-    migrator().run(pool).await.map_err(|error| match error {
+    if is_up_to_date(pool).await? {
+        return Ok(());
+    }
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
+    // `run` would make a future that cannot be spawned.
+    migrator().set_locking(false).run_direct(None, &mut *tx, false).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error)
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
         sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Unreadable(format!(
@@ -150,5 +183,29 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
             newest_tables()
         )),
         other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),
-    })
+    })?;
+    tx.commit().await.map_err(store_error)
+}
+
+/// Whether the database has exactly the tables that this release makes.
+async fn is_up_to_date(pool: &SqlitePool) -> Result<bool, StoreError> {
+    let there: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = 'tulbur_migrations'")
+            .fetch_one(pool)
+            .await
+            .map_err(store_error)?;
+    if there == 0 {
+        return Ok(false);
+    }
+    let rows = sqlx::query("SELECT version, success, checksum FROM tulbur_migrations ORDER BY version")
+        .fetch_all(pool)
+        .await
+        .map_err(store_error)?;
+    let known = migrator();
+    let same = |row: &SqliteRow, one: &Migration| {
+        row.get::<i64, _>("version") == one.version
+            && row.get::<bool, _>("success")
+            && row.get::<&[u8], _>("checksum") == &*one.checksum
+    };
+    Ok(rows.len() == known.iter().count() && rows.iter().zip(known.iter()).all(|(row, one)| same(row, one)))
 }

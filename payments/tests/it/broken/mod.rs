@@ -26,6 +26,8 @@ pub(super) enum Fault {
     Conflicts,
     /// The parts of a commit are committed one by one.
     Atomicity,
+    /// Two payments may have one reference of the provider's.
+    ProviderRef,
     /// What was taken is not leased.
     PaymentLease,
     OperationLease,
@@ -140,6 +142,15 @@ impl Records for Forgetful {
                     Err(StoreError::Conflict) => Ok(()),
                     other => other,
                 };
+            }
+            Fault::ProviderRef => {
+                if let Err(StoreError::Conflict) = self.0.commit(changes.clone()).await {
+                    for payment in &mut changes.payments {
+                        payment.reference.provider_ref = None;
+                    }
+                    return self.0.commit(changes).await;
+                }
+                return Ok(());
             }
             Fault::Registration => return outbox::commit_beside_registration(&self.0, changes).await,
             _ => {}
@@ -343,8 +354,9 @@ impl Lists for Forgetful {
 }
 
 /// Each fault, and a check that must find it.
-const FAULTS: [(Fault, &str); 42] = [
+const FAULTS: [(Fault, &str); 43] = [
     (Fault::Conflicts, "a_stale_version_is_a_conflict"),
+    (Fault::ProviderRef, "what_is_new_must_be_new"),
     (Fault::Atomicity, "a_commit_is_all_or_nothing"),
     (Fault::PaymentLease, "due_payments_are_taken_once"),
     (Fault::OperationLease, "due_operations_are_taken_once"),

@@ -90,6 +90,8 @@ pub struct State {
     pub tells_refunds: bool,
     /// Whether the bank can take an invoice back.
     pub cancels: bool,
+    /// Whether the bank gives each invoice the same number, as one does that was reset.
+    pub one_number: bool,
 }
 
 pub struct Bank {
@@ -302,8 +304,10 @@ impl InvoiceProvider for Bank {
         };
         self.write(&request.merchant_ref, entry)?;
         let flow = if request.way == Way::App { LINK } else { PAGE };
+        let one_number = self.state.lock().unwrap().one_number;
+        let number = if one_number { "inv-1".to_owned() } else { format!("inv-{}", request.merchant_ref) };
         let reference = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), flow)
-            .with_provider_ref(ProviderRef::parse(format!("inv-{}", request.merchant_ref)).unwrap());
+            .with_provider_ref(ProviderRef::parse(number).unwrap());
         let url = Url::parse("https://bank.example/page").unwrap();
         let page = Redirect { url, page: PageKind::Card, language: Some(request.language) };
         Ok(Invoice::new(reference, vec![NextAction::Redirect(page)]))

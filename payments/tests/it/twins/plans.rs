@@ -138,7 +138,9 @@ impl Planner<'_> {
         payment.lease_until = lease_until;
         if let Some((status, operation)) = change.moved {
             (payment.status, payment.operation) = (status, operation);
-            payment.reference.provider_ref = change.provider_ref.map(records::provider_ref);
+            // A reference that is known stays.
+            let named = change.provider_ref.map(records::provider_ref);
+            payment.reference.provider_ref = payment.reference.provider_ref.or(named);
             if change.paid {
                 payment.paid_at = Some(at(self.now));
             }

@@ -11,7 +11,7 @@ type Plot = fn(&mut Maker, Micros, &str, i64);
 impl Maker {
     /// Some of the plots.
     pub(super) fn plots(&mut self, database: Database) {
-        let plots: [(u64, Plot); 10] = [
+        let plots: [(u64, Plot); 11] = [
             (12, Self::cancelled_before_it_is_sent),
             (12, Self::looked_at_while_it_is_under_way),
             (10, Self::never_sent_and_asked_for_again),
@@ -22,6 +22,7 @@ impl Maker {
             (12, Self::charged_again_by_its_key),
             (6, Self::declined_by_mistake),
             (6, Self::answered_after_it_was_taken_over),
+            (6, Self::asked_for_again_after_a_try_that_died),
         ];
         for (number, (percent, plot)) in plots.into_iter().enumerate() {
             if self.random.percent(percent) {
@@ -227,6 +228,19 @@ impl Maker {
         self.at(begin + 4 * MINUTE, Action::Call(one, refund));
         let pause = self.random.between(4 * MINUTE, 12 * MINUTE);
         self.add_fault(Point::Commit, "answer-refund", &label, Fault::Pause(pause, Moment::Before));
+    }
+
+    /// The process of a refund ends before it sends it. The same call comes at another process while the lease lasts.
+    fn asked_for_again_after_a_try_that_died(&mut self, begin: Micros, order: &str, amount: i64) {
+        let (one, other) = self.two_processes();
+        let (label, _) = self.opened(begin, one, order, "page", amount);
+        self.at(begin + MINUTE, Action::Pay(label.clone(), None));
+        let refund = Call::Refund { payment: label.clone(), amount: None, label: self.operation() };
+        self.at(begin + 4 * MINUTE, Action::Call(one, refund.clone()));
+        let (down, wait) =
+            (self.random.between(10 * MINUTE, 30 * MINUTE), self.random.between(5 * SECOND, 90 * SECOND));
+        self.at(begin + 4 * MINUTE + wait, Action::Call(other, refund));
+        self.add_fault(Point::Commit, "reserve-refund", &label, Fault::Crash(down, Moment::After));
     }
 
     /// One process's clock is ahead by more than a lease while another one is about to send.

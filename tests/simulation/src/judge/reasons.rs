@@ -156,6 +156,23 @@ pub(super) fn answers(case: &mut Case<'_>) {
     }
 }
 
+/// One key has one result: a call whose own key made the refund is not told that nothing is left to refund.
+pub(super) fn one_result(case: &mut Case<'_>) {
+    let outcome = case.outcome;
+    for call in outcome.notes.calls.iter().filter(|call| call.what == "refund") {
+        let Some((at, Answer::Conflict(text))) = &call.answer else { continue };
+        let by_itself = ["all of it is refunded", "refunds a payment once", " is left"];
+        let made = outcome.notes.calls.iter().any(|other| {
+            (&other.label, other.what) == (&call.label, call.what)
+                && other.at <= call.at
+                && matches!(&other.answer, Some((made, Answer::Operation { .. })) if *made <= *at + 5 * SECOND)
+        });
+        if made && by_itself.iter().any(|words| text.contains(words)) {
+            case.complain("two-results", format!("refund {} was made, and told: {text}", call.label));
+        }
+    }
+}
+
 /// Checks that an answer is recorded once its process began to commit it, however late, unless that process ended.
 fn recorded(case: &mut Case<'_>) {
     let outcome = case.outcome;
@@ -219,7 +236,7 @@ fn taken_over(story: &Story, case: &mut Case<'_>) {
                 text.contains("taken over") && !given_up(&call.label)
             }
             ("open" | "charge", Answer::Payment { status, .. }) => {
-                status == "canceled" && !given_up(&call.label)
+                status == "canceled" && !given_up(&call.label) && !closed_by_its_owner(outcome, call)
             }
             _ => false,
         };
@@ -227,6 +244,14 @@ fn taken_over(story: &Story, case: &mut Case<'_>) {
             case.complain("taken-over", format!("{} {} was closed within its lease", call.what, call.label));
         }
     }
+}
+
+/// Whether the call that sent the request was told that its answer was lost.
+fn closed_by_its_owner(outcome: &Outcome, call: &CallNote) -> bool {
+    outcome.notes.calls.iter().any(|other| {
+        (&other.label, other.what) == (&call.label, call.what)
+            && matches!(&other.answer, Some((_, Answer::Unknown(_))))
+    })
 }
 
 /// Two genuine messages of one event that differ are listed.
