@@ -129,11 +129,11 @@ pub(super) fn answers(case: &mut Case<'_>) {
         {
             case.complain("no-next", format!("open {} gave a page that nobody can see", call.label));
         }
-        // Nothing was sent at the first try, and the bank refused nothing.
+        // An earlier try was not sent, or its process ended; and the bank was not told to refuse anything.
         let was_free = outcome.notes.calls.iter().any(|other| {
-            let ended = other.answer.as_ref().filter(|(at, _)| *at < call.at);
             (&other.label, other.what) == (&call.label, call.what)
-                && matches!(ended, Some((_, Answer::Nothing(_))))
+                && other.at < call.at
+                && matches!(other.answer, None | Some((_, Answer::Nothing(_))))
         });
         if call.what == "refund" && *answer == Answer::Refused && was_free && honest {
             case.complain("burnt-key", format!("refund {} was never sent, and its key is used", call.label));
