@@ -5,7 +5,7 @@ use std::time::Duration;
 use tulbur_core::{FlowEffect, OperationState, QueryBy};
 
 use super::every_order::{Move, Rules, Told, World, amount, rules, says, step, world};
-use super::{Fact, Situation, decide};
+use super::{Fact, Situation, decide, write_lease};
 use crate::model::event::Source;
 use crate::model::operation::OperationKind;
 use crate::model::record::Status;
@@ -70,4 +70,13 @@ fn a_pending_answer_may_name_the_part_that_is_captured() {
     assert_eq!(listed(Status::Pending, part), 0, "the part that was asked for");
     let other = tulbur_core::Money::from_minor(1, amount().currency());
     assert_eq!(listed(Status::Pending, other), 1, "another part");
+}
+
+#[test]
+fn a_lease_is_half_as_long_again_as_its_write_and_never_shorter_than_the_schedule_says() {
+    let Rules { mut flow, schedule } = rules(FlowEffect::Inert, QueryBy::MerchantRef);
+    for (write, lease) in [(1, schedule.operation_lease.as_secs()), (600, 900)] {
+        flow.write_within = Duration::from_secs(write);
+        assert_eq!(write_lease(&flow, &schedule), Duration::from_secs(lease), "a write of {write} s");
+    }
 }
