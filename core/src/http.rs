@@ -244,8 +244,8 @@ impl std::error::Error for TransportError {
 ///
 /// An implementation follows no redirects, limits the answer's size, verifies certificates, and classifies every
 /// failure by [`Phase`]. It never repeats anything: that is [`layers::Retry`](crate::layers::Retry)'s. Nor does it look
-/// at [`HttpRequest::send_by`]: that is [`layers::Deadline`](crate::layers::Deadline)'s, which whoever stacks the layers
-/// puts inside `Retry`.
+/// at [`HttpRequest::send_by`]: that is [`layers::Deadline`](crate::layers::Deadline)'s, which goes inside
+/// `Retry`.
 #[async_trait]
 pub trait HttpTransport: fmt::Debug + Send + Sync {
     /// Sends the request.

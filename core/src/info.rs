@@ -175,8 +175,8 @@ pub struct FlowInfo {
     pub lifetime: Option<Duration>,
     /// How often to ask.
     pub poll: Poll,
-    /// How long the write that starts it may take, with a login before it and every repeat. Whoever began it is taken
-    /// for gone after that.
+    /// How long the write that starts it may take, with a login before it and every repeat. After that,
+    /// the process that began it is taken for gone.
     pub write_within: Duration,
     /// How long after a notification said "paid" a query must have confirmed it. After that, a person looks.
     pub confirm_within: Duration,

@@ -1,4 +1,4 @@
-//! What wraps a transport: retry, deadline, timeout, tracing, metrics. Written once, for every provider.
+//! Wraps a transport with retry, deadline, timeout, tracing and metrics. Written once, for every provider.
 //!
 //! They log operation, host, status and size; never a body, a query or a header.
 

@@ -1,5 +1,5 @@
-//! What a flood of garbage costs genuine notifications, beside what as many genuine repeats cost them, in one run; and how
-//! long SQLite's write lock is held.
+//! Measures genuine notifications beside a flood of garbage and beside as many genuine repeats, in one run; and how long
+//! SQLite's write lock is held.
 //!
 //! `cargo bench -p tulbur-payments --features sqlite,postgres,store-suite --bench noise`; with `-- sqlite` only on SQLite.
 //! The databases are in the target folder, so on a real disk.

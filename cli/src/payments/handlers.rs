@@ -1,4 +1,4 @@
-//! `tulbur payments handlers|remove-handler`: who is told of events.
+//! `tulbur payments handlers|remove-handler`: lists the registered handlers, and removes one.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ Examples:
 pub(super) struct RemoveOptions {
     /// The handler's name
     name: String,
-    /// Another registered handler that is told of what waits
+    /// Another registered handler that gets the events that wait
     #[arg(long, value_name = "HANDLER")]
     heir: Option<String>,
     /// Do not ask before it is done
@@ -69,7 +69,7 @@ pub(super) async fn remove(options: &RemoveOptions, store: &dyn Store, json: boo
     let waiting = handlers.iter().find(|one| one.name == *name).map_or(0, |one| one.waiting + one.parked);
     let what = match &options.heir {
         Some(heir) => format!("go to `{heir}`"),
-        None => "are dropped: nobody is told of them".to_owned(),
+        None => "are deleted, and no handler gets them".to_owned(),
     };
     agree(
         &format!("This removes handler `{name}`; {waiting} deliveries that wait for it {what}."),

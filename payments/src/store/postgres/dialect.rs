@@ -25,6 +25,12 @@ const CHANNEL: &str = "tulbur";
 /// How long after a failure the server is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
+/// Makes the tables.
+pub(super) const TABLES: &str = include_str!("0001.sql");
+
+/// Whether the list of what was made is there.
+pub(super) const TABLES_EXIST: &str = "SELECT to_regclass('tulbur_migrations') IS NOT NULL";
+
 /// Leases operations: lease, now, limit. The rows are picked once (`MATERIALIZED`), whatever the plan.
 pub(super) const TAKE_OPERATIONS: &str = "WITH picked AS MATERIALIZED \
     (SELECT operation_ref FROM tulbur_operations WHERE lease_until <= $2 ORDER BY lease_until LIMIT $3 \

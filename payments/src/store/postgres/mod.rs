@@ -11,9 +11,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, Connection, Row as _, SqlSafeStr};
+use sqlx::{AssertSqlSafe, Connection};
 
 use crate::error::StoreError;
 use crate::store::group::Group;
@@ -23,6 +22,7 @@ pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
 use dialect::store_error;
 use sql::known::Sought;
 use sql::settle::Settling;
+pub use sql::tables::newest_tables;
 
 /// A connection that was used this short a time ago is taken to be alive.
 const SURELY_ALIVE: Duration = Duration::from_secs(1);
@@ -143,28 +143,12 @@ pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, StoreError> {
     })
 }
 
-/// The version of the newest tables that this knows: what opening a database brings it to. Its own stands in
-/// `tulbur_migrations`.
-pub fn newest_tables() -> i64 {
-    migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
-}
-
-fn migrator() -> Migrator {
-    let simple = |version, about: &'static str, sql: sqlx::SqlStr| {
-        Migration::new(version, about.into(), MigrationType::Simple, sql, false)
-    };
-    let mut migrator =
-        Migrator::with_migrations(vec![simple(1, "tables", include_str!("0001.sql").into_sql_str())]);
-    migrator.dangerous_set_table_name("tulbur_migrations");
-    migrator
-}
-
 /// Brings the tables up to date.
 ///
 /// Where they are, nothing is locked: no process that starts then waits for another. Else all of it is one transaction
 /// under a lock of that transaction, so that the server ends it if the process stands still.
 async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
-    if is_up_to_date(pool).await? {
+    if sql::tables::are_up_to_date(pool).await? {
         return Ok(());
     }
     let mut tx = pool.begin().await.map_err(store_error)?;
@@ -173,38 +157,6 @@ async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
         .execute(&mut *tx)
         .await
         .map_err(store_error)?;
-    // `run` would make a future that cannot be spawned.
-    migrator().set_locking(false).run_direct(None, &mut *tx, false).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
-        sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Unreadable(format!(
-            "its tables are of a newer release: version {found}, and this one knows {}; run the newer release",
-            newest_tables()
-        )),
-        other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),
-    })?;
+    sql::tables::make(&mut tx).await?;
     dialect::commit(tx).await
-}
-
-/// Whether the database has exactly the tables that this release makes.
-async fn is_up_to_date(pool: &PgPool) -> Result<bool, StoreError> {
-    let mut connection = pool.acquire().await.map_err(store_error)?;
-    let there: bool = sqlx::query_scalar("SELECT to_regclass('tulbur_migrations') IS NOT NULL")
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    if !there {
-        return Ok(false);
-    }
-    let rows = sqlx::query("SELECT version, success, checksum FROM tulbur_migrations ORDER BY version")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    let known = migrator();
-    let same = |row: &sqlx::postgres::PgRow, one: &Migration| {
-        row.get::<i64, _>("version") == one.version
-            && row.get::<bool, _>("success")
-            && row.get::<&[u8], _>("checksum") == &*one.checksum
-    };
-    Ok(rows.len() == known.iter().count() && rows.iter().zip(known.iter()).all(|(row, one)| same(row, one)))
 }

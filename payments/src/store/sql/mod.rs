@@ -13,4 +13,5 @@ pub(super) mod rows;
 pub(super) mod settle;
 pub(super) mod statement;
 mod store;
+pub(super) mod tables;
 mod write;

@@ -22,6 +22,13 @@ pub(super) type Connection = sqlx::sqlite::SqliteConnection;
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 pub(super) type Sql<'q> = Query<'q, Sqlite, SqliteArguments>;
 
+/// Makes the tables.
+pub(super) const TABLES: &str = include_str!("0001.sql");
+
+/// Whether the list of what was made is there.
+pub(super) const TABLES_EXIST: &str =
+    "SELECT count(*) > 0 FROM sqlite_master WHERE name = 'tulbur_migrations'";
+
 /// Leases operations: lease, now, limit.
 pub(super) const TAKE_OPERATIONS: &str = "UPDATE tulbur_operations SET lease_until = $1 WHERE operation_ref IN \
     (SELECT operation_ref FROM tulbur_operations WHERE lease_until <= $2 ORDER BY lease_until LIMIT $3) \

@@ -9,11 +9,9 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row as _, SqlSafeStr};
 
 use crate::error::StoreError;
 use crate::store::group::Group;
@@ -23,6 +21,7 @@ pub use claims::{CLAIMS_TABLE, claim_in, create_claims_table};
 use dialect::store_error;
 use sql::known::Sought;
 use sql::settle::Settling;
+pub use sql::tables::newest_tables;
 
 /// Pages that the writing connection keeps, in KiB below zero: what is written again soon is not read again before.
 const CACHE: &str = "-32768";
@@ -120,22 +119,6 @@ pub(crate) fn parse(address: &str) -> Result<SqliteConnectOptions, StoreError> {
     Ok(if rest.contains("mode=") { options } else { options.create_if_missing(true) })
 }
 
-/// The version of the newest tables that this knows: what opening a database brings it to. Its own stands in
-/// `tulbur_migrations`.
-pub fn newest_tables() -> i64 {
-    migrator().iter().map(|migration| migration.version).max().unwrap_or(0)
-}
-
-fn migrator() -> Migrator {
-    let simple = |version, about: &'static str, sql: sqlx::SqlStr| {
-        Migration::new(version, about.into(), MigrationType::Simple, sql, false)
-    };
-    let mut migrator =
-        Migrator::with_migrations(vec![simple(1, "tables", include_str!("0001.sql").into_sql_str())]);
-    migrator.dangerous_set_table_name("tulbur_migrations");
-    migrator
-}
-
 /// Connects, and brings the tables up to date.
 ///
 /// Whoever makes a new file holds it for a moment, also where SQLite does not wait by itself: while it turns the
@@ -170,42 +153,10 @@ async fn first_connection(
 /// Where they are, nothing is locked. Else all of it is one transaction that holds the write lock from its beginning: of
 /// several processes that open a new file together, one makes the tables and the others find them.
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
-    if is_up_to_date(pool).await? {
+    if sql::tables::are_up_to_date(pool).await? {
         return Ok(());
     }
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await.map_err(store_error)?;
-    // `run` would make a future that cannot be spawned.
-    migrator().set_locking(false).run_direct(None, &mut *tx, false).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => store_error(error),
-        sqlx::migrate::MigrateError::VersionMissing(found) => StoreError::Unreadable(format!(
-            "its tables are of a newer release: version {found}, and this one knows {}; run the newer release",
-            newest_tables()
-        )),
-        other => StoreError::Unreadable(format!("its tables are not as expected: {other}")),
-    })?;
+    sql::tables::make(&mut tx).await?;
     tx.commit().await.map_err(store_error)
-}
-
-/// Whether the database has exactly the tables that this release makes.
-async fn is_up_to_date(pool: &SqlitePool) -> Result<bool, StoreError> {
-    let there: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name = 'tulbur_migrations'")
-            .fetch_one(pool)
-            .await
-            .map_err(store_error)?;
-    if there == 0 {
-        return Ok(false);
-    }
-    let rows = sqlx::query("SELECT version, success, checksum FROM tulbur_migrations ORDER BY version")
-        .fetch_all(pool)
-        .await
-        .map_err(store_error)?;
-    let known = migrator();
-    let same = |row: &SqliteRow, one: &Migration| {
-        row.get::<i64, _>("version") == one.version
-            && row.get::<bool, _>("success")
-            && row.get::<&[u8], _>("checksum") == &*one.checksum
-    };
-    Ok(rows.len() == known.iter().count() && rows.iter().zip(known.iter()).all(|(row, one)| same(row, one)))
 }
