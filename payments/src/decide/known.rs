@@ -1,6 +1,6 @@
 //! Applies what the provider has proven: paid, held, pending, or ended.
 
-use tulbur_core::{Money, OperationState, QueryBy};
+use tulbur_core::{FlowEffect, Money, OperationState, QueryBy};
 
 use super::step::Step;
 use crate::decide::proven::Proven;
@@ -265,8 +265,14 @@ impl Step<'_> {
         }
         self.ask_again();
         if self.payment.ended_by == Some(EndedBy::Us) {
-            // It had ended here already and the application was told; now the provider agrees.
-            self.payment.ended_by = Some(EndedBy::Provider);
+            // It had ended here already and the application was told; now the provider agrees. A page that refused a card
+            // may take another, and where nothing can be asked, nobody would tell of that.
+            let may_take_another = proven.status == Status::Declined
+                && self.situation.flow.effect == FlowEffect::Inert
+                && self.situation.flow.query_by == QueryBy::Nothing;
+            if !may_take_another {
+                self.payment.ended_by = Some(EndedBy::Provider);
+            }
             self.write(proven.source, &format!("the provider says {} too", proven.status));
         }
     }

@@ -16,5 +16,6 @@ pub(crate) mod throttle;
 pub(crate) mod time;
 pub(crate) mod unread;
 pub(crate) mod wakes;
+mod wanted;
 pub(crate) mod worker;
 pub(crate) mod write;

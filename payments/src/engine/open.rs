@@ -4,43 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tulbur_core::{
-    AccountName, CallbackUrl, Capture, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice,
-    Error as CoreError, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, MerchantRef, Monotonic,
-    NotifyAddress, OperationState, PaymentRef, Provider, ReturnUrls, Way,
+    AccountName, CallbackUrl, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice, Error as CoreError,
+    ErrorKind, FlowEffect, FlowStart, MerchantRef, Monotonic, NotifyAddress, OperationState, PaymentRef,
+    Provider, ReturnUrls, Way,
 };
 
 use crate::decide::intents::{
-    self, Ask, Named, Opening, OpeningSituation, Reserve, refused_before, reserve_opening, same_request,
+    self, Ask, Named, OpeningSituation, Reserve, refused_before, reserve_opening, same_request,
 };
 use crate::decide::proven::Proven;
 use crate::decide::{Answer, Fact, lease_is_over};
 use crate::engine::apply::{Committed, Patience};
 use crate::engine::payments::{Inner, Payments, secret_hash};
+use crate::engine::wanted::{Ready, Wanted, flow_name, key_content, unsupported};
 use crate::engine::write::{Flight, Performed, Subject, WritePermit, in_its_own_task};
 use crate::error::{Error, Result, StoreError};
 use crate::model::operation::{KeySubject, OperationKind};
 use crate::model::record::{PageSecret, PaymentId, PaymentRecord, Purpose};
-use crate::model::request::{ChargeCard, OpenCardSetup, OpenPayment, digest};
+use crate::model::request::{ChargeCard, OpenCardSetup, OpenPayment};
 use crate::store::Find;
-
-/// What an application asks to open, with what only this call knows.
-enum Wanted {
-    Invoice(Box<OpenPayment>),
-    Charge(Box<ChargeCard>, AccountName, CardToken),
-    Setup(OpenCardSetup),
-}
 
 /// The write that a committed intent stands for.
 enum Write {
     Invoice(CreateInvoice),
     Setup(CreateCardSetup),
     Charge(ChargeRequest),
-}
-
-/// What of an opening can be sent.
-struct Ready {
-    opening: Opening,
-    own_reference: bool,
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is one of them, for a moment")]
@@ -157,96 +145,6 @@ impl Payments {
     async fn start(&self, wanted: Wanted) -> Result<PaymentRecord> {
         let this = self.clone();
         in_its_own_task(async move { this.0.open(&wanted).await }).await
-    }
-}
-
-fn unsupported(account: &AccountName, field: &'static str) -> Error {
-    CoreError::new(ErrorKind::Unsupported, format!("account `{account}` does not offer this"))
-        .with_field(field)
-        .into()
-}
-
-fn flow_name(flow: Option<&FlowInfo>, account: &AccountName) -> Result<Flow> {
-    flow.map(|info| info.flow.clone()).ok_or_else(|| unsupported(account, "way"))
-}
-
-impl Wanted {
-    fn account(&self) -> &AccountName {
-        match self {
-            Self::Invoice(request) => &request.account,
-            Self::Charge(_, account, _) => account,
-            Self::Setup(request) => &request.account,
-        }
-    }
-
-    /// What is committed of it. It is checked that the account offers it at all.
-    fn ready(&self, provider: &dyn Provider) -> Result<Ready> {
-        let ready = match self {
-            Self::Invoice(request) => {
-                let offers = if request.way == Way::Qr {
-                    provider.qr().is_some()
-                } else {
-                    provider.invoices().is_some()
-                };
-                if !offers {
-                    return Err(unsupported(&request.account, "way"));
-                }
-                let opening = Opening {
-                    account: request.account.clone(),
-                    purpose: Purpose::Payment {
-                        order: request.order.clone(),
-                        amount: request.amount,
-                        save_card_for: request.save_card_for.clone(),
-                        charged_card: None,
-                    },
-                    description: request.description.clone(),
-                    language: request.language,
-                    continue_to: request.continue_to.clone(),
-                    capture: request.capture,
-                    content: request.content()?,
-                    key: request.key.clone(),
-                };
-                Ready { opening, own_reference: request.merchant_ref.is_some() }
-            }
-            Self::Charge(request, account, _) => {
-                if provider.charges().is_none() {
-                    return Err(unsupported(account, "card"));
-                }
-                let opening = Opening {
-                    account: account.clone(),
-                    purpose: Purpose::Payment {
-                        order: request.order.clone(),
-                        amount: request.amount,
-                        save_card_for: None,
-                        charged_card: Some(request.card.clone()),
-                    },
-                    description: request.description.clone(),
-                    language: request.language,
-                    continue_to: request.continue_to.clone(),
-                    capture: Capture::Now,
-                    content: request.content()?,
-                    key: request.key.clone(),
-                };
-                Ready { opening, own_reference: false }
-            }
-            Self::Setup(request) => {
-                if provider.tokenize().is_none() {
-                    return Err(unsupported(&request.account, "card set-up"));
-                }
-                let opening = Opening {
-                    account: request.account.clone(),
-                    purpose: Purpose::CardSetup { customer: request.customer.clone() },
-                    description: String::new(),
-                    language: request.language,
-                    continue_to: request.continue_to.clone(),
-                    capture: Capture::Now,
-                    content: String::new(),
-                    key: request.key.clone(),
-                };
-                Ready { opening, own_reference: false }
-            }
-        };
-        Ok(ready)
     }
 }
 
@@ -595,11 +493,4 @@ enum Waited {
 /// The account went away between the reservation and the request.
 pub(crate) fn gone(error: &Error) -> CoreError {
     CoreError::new(ErrorKind::Unsupported, error.to_string())
-}
-
-/// What tells a request with a key from another: the order or customer, and all that [`OpenPayment`] compares.
-fn key_content(opening: &Opening) -> Result<String> {
-    digest(&serde_json::json!({
-        "purpose": opening.purpose, "account": opening.account, "content": opening.content,
-    }))
 }

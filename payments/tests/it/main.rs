@@ -22,6 +22,7 @@ mod outbox;
 mod pace;
 mod promises;
 mod reconcile;
+mod references;
 mod refunds;
 mod replay;
 mod reseal;

@@ -11,7 +11,7 @@ type Plot = fn(&mut Maker, Micros, &str, i64);
 impl Maker {
     /// Some of the plots.
     pub(super) fn plots(&mut self, database: Database) {
-        let plots: [(u64, Plot); 11] = [
+        let plots: [(u64, Plot); 12] = [
             (12, Self::cancelled_before_it_is_sent),
             (12, Self::looked_at_while_it_is_under_way),
             (10, Self::never_sent_and_asked_for_again),
@@ -23,6 +23,7 @@ impl Maker {
             (6, Self::declined_by_mistake),
             (6, Self::answered_after_it_was_taken_over),
             (6, Self::asked_for_again_after_a_try_that_died),
+            (6, Self::refuses_a_card_and_takes_another),
         ];
         for (number, (percent, plot)) in plots.into_iter().enumerate() {
             if self.random.percent(percent) {
@@ -241,6 +242,24 @@ impl Maker {
             (self.random.between(10 * MINUTE, 30 * MINUTE), self.random.between(5 * SECOND, 90 * SECOND));
         self.at(begin + 4 * MINUTE + wait, Action::Call(other, refund));
         self.add_fault(Point::Commit, "reserve-refund", &label, Fault::Crash(down, Moment::After));
+    }
+
+    /// A link that nobody can be asked about refuses a card and takes another, and only the first is notified.
+    fn refuses_a_card_and_takes_another(&mut self, begin: Micros, order: &str, amount: i64) {
+        let (one, _) = self.two_processes();
+        let (label, _) = self.opened(begin, one, order, "link", amount);
+        self.at(begin + 2 * MINUTE - 1, Action::Decline(label.clone()));
+        self.at(begin + 2 * MINUTE, Action::Pay(label.clone(), None));
+        self.at(begin + 3 * MINUTE, Action::Pay(label.clone(), None));
+        let subject = Some(label);
+        self.rules.push(Rule {
+            who: None,
+            point: Point::Note,
+            label: None,
+            subject,
+            nth: 2,
+            fault: Fault::Drop,
+        });
     }
 
     /// One process's clock is ahead by more than a lease while another one is about to send.
