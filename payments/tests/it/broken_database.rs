@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::child::{Part, say};
 use crate::support;
-use crate::support::Shop;
+use crate::support::{Passing, Shop};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tulbur_core::{MerchantRef, OperationState};
@@ -73,6 +73,7 @@ async fn full_disk() {
     let mut shop = Shop::open().await;
     shop.folder = tempfile::tempdir_in(disk.path()).unwrap();
     shop.restart().await;
+    let _passing = Passing::on(&shop.clock);
     let payment = shop.payments.open(shop.request("1", 1500)).await.unwrap();
     let reference = payment.reference.merchant_ref.clone();
     let filler = disk.path().join("filler");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support;
-use crate::support::{Bank, Shop, State, Told};
+use crate::support::{Bank, Passing, Shop, State, Told};
 use tulbur_core::{
     AccountName, Channel, Delivery, ManualClock, OrderRef, PaymentStatus, Reply, Timestamp, Url,
 };
@@ -98,6 +98,8 @@ async fn gone_and_back() {
     // A server that was given to the tests is not ours to stop.
     let Some(server) = database.server() else { return };
     let shop = Process::start(&database, None).await;
+    // A commit that was under way when the server died is made again after a while.
+    let _passing = Passing::on(&shop.clock);
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let worker = shop.payments.clone();
     let background = tokio::spawn(async move { worker.run(async { drop(ended.await) }).await });
@@ -134,8 +136,9 @@ async fn gone_and_back() {
     tokio::time::sleep(Duration::from_millis(600)).await;
     server.start_again().unwrap();
 
-    for delivery in delivering {
-        delivery.await.unwrap();
+    for (number, delivery) in delivering.into_iter().enumerate() {
+        let answered = tokio::time::timeout(Duration::from_mins(1), delivery).await;
+        answered.unwrap_or_else(|_| panic!("notification {number} is not answered well")).unwrap();
     }
     // What was answered well is there, once, and told; nobody restarts anything.
     for number in 0..40 {
@@ -211,6 +214,7 @@ async fn read_only_and_refused_say_so() {
     let Some(postgres) = postgres_for_tests() else { return };
     let database = postgres.database().await.unwrap();
     let shop = Process::start(&database, None).await;
+    let _passing = Passing::on(&shop.clock);
     let payment = shop.open("order-1").await.unwrap();
     shop.pay(&payment);
     // As when the server becomes a standby: every new session can only read.

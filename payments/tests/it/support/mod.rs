@@ -83,6 +83,29 @@ pub async fn notify(payments: &Payments, body: &str) -> Reply {
     payments.notify(NotifyTarget::Name("bank"), delivery).await
 }
 
+/// Time that passes on a clock that is else moved by hand, as long as this lives. Where a real database fails, the engine
+/// waits before it tries again, and it must not wait for ever.
+#[must_use = "time stands still again when this is dropped"]
+pub struct Passing(tokio::task::JoinHandle<()>);
+
+impl Passing {
+    pub fn on(clock: &ManualClock) -> Self {
+        let (clock, step) = (clock.clone(), Duration::from_millis(10));
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(step).await;
+                clock.advance(step);
+            }
+        }))
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Shop {
     pub async fn open() -> Self {
         let (folder, clock) = (folder(), ManualClock::new(Timestamp::from_millis(1_800_000_000_000)));
