@@ -193,6 +193,7 @@ async fn a_refund_is_made_once_per_key_and_an_unknown_one_is_settled_by_a_person
     let operation = world.payments.operations(&lost.id).await.unwrap().remove(0);
     assert_eq!(operation.state, OperationState::Unknown);
     assert_eq!(ids(&world.run(&["payments", "list", "--unknown", "--json"])), [lost.id.as_str()]);
+    world.run(&["payments", "list", "--unknown"]).says(&["the refund of 20.00 MNT may have happened"]);
     let reference = operation.operation_ref.as_str();
     world.run(&["payments", "show", "order-2"]).says(&["may have happened", reference]);
 

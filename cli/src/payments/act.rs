@@ -219,7 +219,7 @@ async fn resolve_operation(
     operation: &OperationRecord,
     json: bool,
 ) -> Result<(), Failure> {
-    if operation.state != OperationState::Unknown {
+    if !matches!(operation.state, OperationState::Unknown | OperationState::Accepted) {
         return Err(Failure::new(format!(
             "operation `{}` is {}; only an unknown one needs an operator's decision",
             operation.operation_ref, operation.state

@@ -73,9 +73,17 @@ pub(super) fn for_item(item: &AttentionItem) -> String {
     }
 }
 
-/// What matters of a payment, in a few words.
-pub(super) fn in_short(payment: &PaymentRecord, now: Timestamp) -> String {
-    let mut words = Vec::new();
+/// What matters of a payment, in a few words. `unknown` are operations of which nobody knows whether they happened, its own
+/// among them.
+pub(super) fn in_short(payment: &PaymentRecord, unknown: &[OperationRecord], now: Timestamp) -> String {
+    let mut words: Vec<String> = unknown
+        .iter()
+        .filter(|one| one.payment == payment.id)
+        .map(|one| match one.amount {
+            Some(amount) => format!("the {} of {amount} may have happened", one.kind),
+            None => format!("the {} may have happened", one.kind),
+        })
+        .collect();
     if payment.status.is_open() {
         match payment.operation {
             OperationState::Unknown => words.push("may have been charged".to_owned()),

@@ -7,7 +7,7 @@ use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 use tulbur::core::OperationState;
 use tulbur::payments::store::PaymentFilter;
-use tulbur::payments::{PaymentRecord, Purpose, Status, Store};
+use tulbur::payments::{OperationRecord, PaymentRecord, Purpose, Status, Store};
 use tulbur::{AccountName, Timestamp};
 
 use super::advice;
@@ -41,8 +41,11 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: &Options, store: &dyn Store, wall: Wall, json: bool) -> Result<(), Failure> {
-    let mut payments =
-        if options.unknown { unknown(options, store).await? } else { read(options, store).await? };
+    let (mut payments, operations) = if options.unknown {
+        unknown(options, store).await?
+    } else {
+        (read(options, store).await?, Vec::new())
+    };
     payments.truncate(options.limit as usize);
     let stats = store.stats().await?;
     let handlers = store.handlers().await?;
@@ -51,7 +54,19 @@ pub(super) async fn run(options: &Options, store: &dyn Store, wall: Wall, json: 
     let oldest_event = handlers.iter().filter_map(|handler| handler.oldest).min();
     let now = now();
     if json {
-        let payments: Vec<Value> = payments.iter().map(view).collect();
+        let unknown = |payment: &PaymentRecord| {
+            operations.iter().filter(|one| one.payment == payment.id).collect::<Vec<_>>()
+        };
+        let payments: Vec<Value> = payments
+            .iter()
+            .map(|payment| {
+                let mut view = view(payment);
+                if options.unknown {
+                    view["unknown_operations"] = json!(unknown(payment));
+                }
+                view
+            })
+            .collect();
         return print_json(&json!({
             "payments": payments,
             "open": stats.open, "oldest_open": stats.oldest_open, "unknown": stats.unknown,
@@ -59,7 +74,8 @@ pub(super) async fn run(options: &Options, store: &dyn Store, wall: Wall, json: 
             "attention": stats.attention,
         }));
     }
-    let rows: Vec<[String; 7]> = payments.iter().map(|payment| row(payment, wall, now)).collect();
+    let rows: Vec<[String; 7]> =
+        payments.iter().map(|payment| row(payment, &operations, wall, now)).collect();
     let mut text = if rows.is_empty() {
         "No payment is like that.".to_owned()
     } else {
@@ -110,8 +126,11 @@ async fn read(options: &Options, store: &dyn Store) -> Result<Vec<PaymentRecord>
     Ok(store.payments(&filter).await?)
 }
 
-/// Payments whose charge, capture, void or refund is unknown.
-async fn unknown(options: &Options, store: &dyn Store) -> Result<Vec<PaymentRecord>, Failure> {
+/// Payments of which it is unknown whether money moved, and the captures, voids, refunds and cancels of which it is.
+async fn unknown(
+    options: &Options,
+    store: &dyn Store,
+) -> Result<(Vec<PaymentRecord>, Vec<OperationRecord>), Failure> {
     let mut found = Vec::new();
     for status in [Status::Pending, Status::Authorized] {
         let mut filter = filter(options)?;
@@ -119,17 +138,18 @@ async fn unknown(options: &Options, store: &dyn Store) -> Result<Vec<PaymentReco
         filter.operation = Some(OperationState::Unknown);
         found.extend(store.payments(&filter).await?);
     }
-    for operation in store.unknown_operations(options.limit).await? {
-        let wanted = options.account.as_ref().is_none_or(|account| operation.account == **account);
-        if wanted && found.iter().all(|payment: &PaymentRecord| payment.id != operation.payment) {
+    let mut operations = store.unknown_operations(options.limit).await?;
+    operations.retain(|one| options.account.as_ref().is_none_or(|account| one.account == **account));
+    for operation in &operations {
+        if found.iter().all(|payment: &PaymentRecord| payment.id != operation.payment) {
             found.extend(store.payment(tulbur::payments::store::Find::Id(&operation.payment)).await?);
         }
     }
     found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-    Ok(found)
+    Ok((found, operations))
 }
 
-fn row(payment: &PaymentRecord, wall: Wall, now: Timestamp) -> [String; 7] {
+fn row(payment: &PaymentRecord, unknown: &[OperationRecord], wall: Wall, now: Timestamp) -> [String; 7] {
     [
         payment.id.to_string(),
         subject(payment),
@@ -137,7 +157,7 @@ fn row(payment: &PaymentRecord, wall: Wall, now: Timestamp) -> [String; 7] {
         payment.amount().map_or_else(|| "-".into(), |amount| amount.to_string()),
         payment.status.to_string(),
         wall.time(payment.created_at),
-        advice::in_short(payment, now),
+        advice::in_short(payment, unknown, now),
     ]
 }
 

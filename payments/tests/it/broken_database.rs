@@ -111,6 +111,10 @@ impl SmallDisk {
         if mount.output().is_ok_and(|done| done.status.success()) {
             return Some(Self(folder));
         }
+        assert!(
+            std::env::var("TULBUR_REQUIRE_MOUNT").is_err(),
+            "TULBUR_REQUIRE_MOUNT is set, and no file system can be mounted here"
+        );
         eprintln!("left out: no file system can be mounted here, so no disk can be filled");
         None
     }
