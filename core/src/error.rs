@@ -4,34 +4,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::http::{Effect, HttpResponse, Phase, TransportError, TransportFault};
+use crate::http::{HttpResponse, Phase, TransportError, TransportFault};
 use crate::money::MoneyError;
+use crate::outcome::{Effect, Outcome};
 use crate::reference::{AccountName, ProviderId, ReferenceError};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// What may have happened to the operation that failed. The one thing that matters with money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Nothing can have happened: it was never sent, or was a read, or failed before the write. Safe to repeat.
-    NoEffect,
-    /// The provider said no, with a documented code.
-    Refused,
-    /// It may have happened. Ask about it; never repeat it.
-    Unknown,
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoEffect => "nothing happened",
-            Self::Refused => "refused",
-            Self::Unknown => "it may have happened",
-        })
-    }
-}
 
 /// The kind of a failure. What to do next follows from [`Error::outcome`] first and this second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

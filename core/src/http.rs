@@ -8,35 +8,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::clock::Monotonic;
-use crate::error::Outcome;
-
-/// What sending a request does to the provider's side, and so who may repeat it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Effect {
-    /// Changes nothing; the same bytes may be sent again.
-    Read,
-    /// Changes nothing, but the bytes hold a nonce: the caller builds them anew.
-    ReadOnce,
-    /// Changes something; never repeated once it may have been sent.
-    Write,
-    /// Changes something, and the provider makes the same bytes safe to send again.
-    Keyed,
-}
-
-impl Effect {
-    /// Whether it changes something at the provider.
-    pub fn is_write(self) -> bool {
-        matches!(self, Self::Write | Self::Keyed)
-    }
-
-    /// What may have happened when a request that was sent has no readable answer.
-    pub fn outcome_when_lost(self) -> Outcome {
-        match self {
-            Self::Read | Self::ReadOnce => Outcome::NoEffect,
-            Self::Write | Self::Keyed => Outcome::Unknown,
-        }
-    }
-}
+use crate::outcome::Effect;
 
 /// An HTTP method that providers use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

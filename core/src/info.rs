@@ -9,7 +9,6 @@ use crate::evidence::Evidence;
 use crate::money::{Currency, Money};
 use crate::next::Language;
 use crate::reference::{AccountName, Flow, ProviderId, RefRule};
-use crate::request::Way;
 
 /// An ability that a provider may have; each is a trait of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,6 +136,21 @@ pub struct Poll {
     pub first: Duration,
     /// The least time between two questions about one payment.
     pub every: Duration,
+}
+
+/// How the payer pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// On the provider's page.
+    #[default]
+    Page,
+    /// By scanning a QR.
+    Qr,
+    /// By opening an app from a link.
+    App,
+    /// By approving on the phone whose number is given.
+    Phone,
 }
 
 /// With which request a flow begins.

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::money::Money;
+use crate::proof::Proof;
 use crate::reference::{MerchantRef, ProviderRef};
 use crate::status::{CardInfo, PaymentStatus, SavedCard};
-use crate::verified::{IpnFacts, Verified};
 
 /// How a delivery came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -133,18 +133,6 @@ impl Subject {
     pub fn provider(provider_ref: ProviderRef) -> Self {
         Self { merchant_ref: None, provider_ref: Some(provider_ref) }
     }
-}
-
-/// What a delivery proves.
-#[derive(Debug, Clone)]
-pub enum Proof {
-    /// Its checksum covers reference, amount and result, unambiguously. This may move a payment.
-    Signed(Verified<IpnFacts>),
-    /// It says that something happened; only a query can prove what.
-    Hint {
-        /// Whether some checksum was right, although it does not cover everything.
-        checked: bool,
-    },
 }
 
 /// A delivery that was read.

@@ -11,7 +11,8 @@ use futures_util::future::{Either, select};
 use tracing::{Instrument, debug, info_span, warn};
 
 use crate::clock::Clock;
-use crate::http::{Effect, HttpRequest, HttpResponse, HttpTransport, Phase, TransportError, TransportFault};
+use crate::http::{HttpRequest, HttpResponse, HttpTransport, Phase, TransportError, TransportFault};
+use crate::outcome::Effect;
 
 /// Repeats what is safe to repeat: what was never sent, reads, and writes that the provider makes safe by key.
 ///

@@ -9,8 +9,10 @@
 //! * **An [`Error`]** first says what may have happened ([`Outcome`]): nothing, a refusal, or unknown.
 //! * **Proof is a type**: only [`Verified`] facts move a payment, and only this crate makes them.
 
+mod check;
 mod clock;
 mod config;
+mod confirm;
 mod error;
 mod evidence;
 mod http;
@@ -20,34 +22,39 @@ mod ipn;
 pub mod layers;
 mod money;
 mod next;
+mod options;
+mod outcome;
+mod proof;
 mod provider;
 mod reference;
 mod registry;
 mod request;
 mod secret;
 mod status;
-mod verified;
 
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use url::Url;
 
+pub use check::check_amount;
 pub use clock::{Clock, ManualClock, Monotonic, Timestamp, system_monotonic, system_now};
 pub use config::{AccountConfig, accounts_from};
-pub use error::{Error, ErrorKind, Outcome, Result};
+pub use confirm::{cancel, capture, charge, confirm, confirm_card_setup, void};
+pub use error::{Error, ErrorKind, Result};
 pub use evidence::{Accept, Evidence};
-pub use http::{
-    Effect, HttpRequest, HttpResponse, HttpTransport, Method, Phase, TransportError, TransportFault,
-};
+pub use http::{HttpRequest, HttpResponse, HttpTransport, Method, Phase, TransportError, TransportFault};
 pub use ids::{IdSource, RandomIds, SequenceIds};
 pub use info::{
     Ability, AmountRange, CaptureRule, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress,
-    OperationInfo, Poll, ProofBy, ProviderInfo, QueryBy, RefundRule,
+    OperationInfo, Poll, ProofBy, ProviderInfo, QueryBy, RefundRule, Way,
 };
-pub use ipn::{Channel, Delivery, Fields, IpnEvent, IpnOutcome, Meaning, Proof, Reply, Subject};
+pub use ipn::{Channel, Delivery, Fields, IpnEvent, IpnOutcome, Meaning, Reply, Subject};
 pub use money::{AmountFormat, AmountText, Currency, Money, MoneyError};
 pub use next::{AppLink, CallbackUrl, Embed, Language, NextAction, PageKind, Redirect, is_loopback};
+pub use options::{Options, ProviderOptions, read_options};
+pub use outcome::{Effect, Outcome};
+pub use proof::{HmacHexKeys, IpnFacts, Place, Proof, Role, SaltedSha256, SignedField, Verified};
 pub use provider::{
     CancelProvider, CaptureProvider, ChargeProvider, InvoiceProvider, IpnProvider, Provider, QrProvider,
     QueryProvider, RefundProvider, TokenVaultProvider, TokenizeProvider, VoidProvider, abilities,
@@ -59,15 +66,11 @@ pub use reference::{
 pub use registry::{BuildEnv, ProviderFactory, Registration, Registry};
 pub use request::{
     CancelRequest, Capture, CaptureRequest, CardSetup, CardSetupAnswer, CardSetupState, Charge,
-    ChargeRequest, CreateCardSetup, CreateInvoice, Invoice, Options, Payer, ProviderOptions, Refund,
-    RefundRequest, RefundStatus, ReturnUrls, VoidRequest, Way, check_amount, read_options,
+    ChargeRequest, CreateCardSetup, CreateInvoice, Invoice, Payer, Refund, RefundRequest, RefundStatus,
+    ReturnUrls, VoidRequest,
 };
 pub use secret::CardToken;
 pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};
-pub use verified::{
-    HmacHexKeys, IpnFacts, Place, Role, SaltedSha256, SignedField, Verified, cancel, capture, charge,
-    confirm, confirm_card_setup, void,
-};
 
 #[doc(hidden)]
 pub use inventory as __inventory;

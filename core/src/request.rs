@@ -2,33 +2,16 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::clock::{Monotonic, Timestamp};
-use crate::error::{Error, ErrorKind, Result};
-use crate::money::{Currency, Money};
+use crate::info::Way;
+use crate::money::Money;
 use crate::next::{CallbackUrl, Language, NextAction};
-use crate::provider::Provider;
+use crate::options::Options;
 use crate::reference::{MerchantRef, OperationRef, PaymentRef, ProviderRef};
 use crate::secret::CardToken;
 use crate::status::{Payment, PaymentStatus, SavedCard};
-
-/// How the payer pays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Way {
-    /// On the provider's page.
-    #[default]
-    Page,
-    /// By scanning a QR.
-    Qr,
-    /// By opening an app from a link.
-    App,
-    /// By approving on the phone whose number is given.
-    Phone,
-}
 
 /// Whether the money is taken at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -84,77 +67,6 @@ impl ReturnUrls {
     pub fn as_one(&self) -> Option<&CallbackUrl> {
         (self.success == self.failure && self.success == self.cancel).then_some(&self.success)
     }
-}
-
-/// A provider crate's own typed options. What only one provider has goes here.
-pub trait ProviderOptions: Serialize + DeserializeOwned {
-    /// The id of the provider whose options these are.
-    const PROVIDER: &'static str;
-}
-
-/// One provider's options with their type erased; any other provider refuses them.
-///
-/// They are kept as JSON, so that a stored request can be compared with another. `Debug` names the provider and hides
-/// the rest, which may be about a person.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct Options {
-    provider: String,
-    value: Box<RawValue>,
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("provider", &self.provider).finish_non_exhaustive()
-    }
-}
-
-impl Options {
-    /// Erases a provider's options.
-    ///
-    /// # Errors
-    /// When they cannot be serialised.
-    pub fn new<T: ProviderOptions>(options: &T) -> Result<Self> {
-        let value = serde_json::value::to_raw_value(options)
-            .map_err(|e| Error::invalid("options", "the options cannot be written as JSON").with_source(e))?;
-        Ok(Self { provider: T::PROVIDER.into(), value })
-    }
-
-    /// The id of the provider whose options these are.
-    pub fn provider(&self) -> &str {
-        &self.provider
-    }
-
-    /// Reads them as the options of `T`'s provider.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] when they are another provider's.
-    pub fn read<T: ProviderOptions>(&self) -> Result<T> {
-        if self.provider != T::PROVIDER {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("these are options of `{}`; leave them out or use that provider", self.provider),
-            )
-            .with_field("options"));
-        }
-        serde_json::from_str(self.value.get())
-            .map_err(|e| Error::invalid("options", "the options do not fit their type").with_source(e))
-    }
-}
-
-impl PartialEq for Options {
-    fn eq(&self, other: &Self) -> bool {
-        self.provider == other.provider && self.value.get() == other.value.get()
-    }
-}
-
-impl Eq for Options {}
-
-/// Reads optional options, with the type's default when there are none.
-///
-/// # Errors
-/// As [`Options::read`].
-pub fn read_options<T: ProviderOptions + Default>(options: Option<&Options>) -> Result<T> {
-    options.map_or_else(|| Ok(T::default()), Options::read)
 }
 
 /// Asks for an invoice: something that the payer can pay.
@@ -216,76 +128,6 @@ impl CreateInvoice {
     pub fn send_by(mut self, moment: Option<Monotonic>) -> Self {
         self.send_by = moment;
         self
-    }
-
-    /// Checks what every provider checks: amount, currency, range, reference, way, and the options' owner.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidRequest`] or [`ErrorKind::Unsupported`], naming the field.
-    pub fn check(&self, provider: &dyn Provider) -> Result<()> {
-        let info = provider.info();
-        check_amount(self.amount, info)?;
-        info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
-        if !info.ways.contains(&self.way) {
-            return Err(unsupported("way", format!("{} does not offer this way to pay", info.name)));
-        }
-        if self.save_card && !info.saves_card_with_payment {
-            return Err(unsupported("save_card", format!("{} cannot save a card with a payment", info.name)));
-        }
-        if self.capture == Capture::Later && provider.captures().is_none() {
-            return Err(unsupported("capture", format!("{} takes the money at once", info.name)));
-        }
-        check_language(self.language, info)?;
-        check_owner(self.options.as_ref(), info)
-    }
-}
-
-fn unsupported(field: &'static str, message: String) -> Error {
-    Error::new(ErrorKind::Unsupported, message).with_field(field)
-}
-
-/// Checks an amount against what a provider takes.
-///
-/// # Errors
-/// [`ErrorKind::InvalidRequest`] for nothing or less, another currency, or an amount outside the known range.
-pub fn check_amount(amount: Money, info: &crate::info::ProviderInfo) -> Result<()> {
-    if !amount.is_positive() {
-        return Err(Error::invalid("amount", format!("{amount} is not more than nothing")));
-    }
-    if !info.currencies.contains(&amount.currency()) {
-        let taken: Vec<&str> = info.currencies.iter().map(|c| Currency::code(*c)).collect();
-        return Err(Error::invalid(
-            "amount",
-            format!("{} is not taken; {} takes {}", amount.currency(), info.name, taken.join(", ")),
-        ));
-    }
-    if let Some(range) = &info.amounts
-        && range.start().currency() == amount.currency()
-        && !(range.start().minor()..=range.end().minor()).contains(&amount.minor())
-    {
-        return Err(Error::invalid(
-            "amount",
-            format!("{amount} is outside what {} takes: {} to {}", info.name, range.start(), range.end()),
-        ));
-    }
-    Ok(())
-}
-
-fn check_language(language: Language, info: &crate::info::ProviderInfo) -> Result<()> {
-    if info.languages.is_empty() || info.languages.contains(&language) {
-        return Ok(());
-    }
-    let known: Vec<&str> = info.languages.iter().map(|l| l.code()).collect();
-    Err(Error::invalid("language", format!("{} has {}, not {language}", info.name, known.join(", "))))
-}
-
-fn check_owner(options: Option<&Options>, info: &crate::info::ProviderInfo) -> Result<()> {
-    match options {
-        Some(options) if info.id != *options.provider() => Err(unsupported(
-            "options",
-            format!("these are options of `{}`, and the account is of `{}`", options.provider(), info.id),
-        )),
-        _ => Ok(()),
     }
 }
 
@@ -501,17 +343,6 @@ impl CreateCardSetup {
         self.send_by = moment;
         self
     }
-
-    /// Checks what every provider checks.
-    ///
-    /// # Errors
-    /// As [`CreateInvoice::check`].
-    pub fn check(&self, provider: &dyn Provider) -> Result<()> {
-        let info = provider.info();
-        info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
-        check_language(self.language, info)?;
-        check_owner(self.options.as_ref(), info)
-    }
 }
 
 /// A page on which the payer saves a card.
@@ -613,18 +444,6 @@ impl ChargeRequest {
         self.send_by = moment;
         self
     }
-
-    /// Checks what every provider checks.
-    ///
-    /// # Errors
-    /// As [`CreateInvoice::check`].
-    pub fn check(&self, provider: &dyn Provider) -> Result<()> {
-        let info = provider.info();
-        check_amount(self.amount, info)?;
-        info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
-        check_language(self.language, info)?;
-        check_owner(self.options.as_ref(), info)
-    }
 }
 
 /// What came of charging a saved card.
@@ -647,15 +466,7 @@ impl Charge {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Serialize, Deserialize)]
-    struct Wishes {
-        name: String,
-    }
-
-    impl ProviderOptions for Wishes {
-        const PROVIDER: &'static str = "bank";
-    }
+    use crate::money::Currency;
 
     #[test]
     fn a_request_carries_its_deadline() {
@@ -673,13 +484,5 @@ mod tests {
         assert_eq!(CaptureRequest::new(payment.clone(), id(), amount).send_by(moment).send_by, moment);
         assert_eq!(VoidRequest::new(payment.clone(), id()).send_by(moment).send_by, moment);
         assert_eq!(CancelRequest::new(payment).send_by(moment).send_by, moment);
-    }
-
-    #[test]
-    fn options_do_not_print_what_they_hold() {
-        let options = Options::new(&Wishes { name: "planted-name".into() }).unwrap();
-        let printed = format!("{options:?}");
-        assert!(printed.contains("bank") && !printed.contains("planted-name"), "{printed}");
-        assert_eq!(options.read::<Wishes>().unwrap().name, "planted-name");
     }
 }
