@@ -1,3 +1,5 @@
+//! The settings of an account, and what is checked of them.
+
 use serde::Deserialize;
 use tulbur_core::{
     Accept, Currency, Error, ErrorKind, ExposeSecret, Result, SaltedSha256, SecretString, Url, is_loopback,

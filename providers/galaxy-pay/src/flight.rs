@@ -1,6 +1,6 @@
 //! *Data Flight*: the shape of `extraData` for Vietjet's bookings (D: api-specification/data-flight).
 
-use crate::extra::group;
+use crate::group::group;
 
 group! {
     /// A booking. What the page marks mandatory is said with the field; nothing is checked here.

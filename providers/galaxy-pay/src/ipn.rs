@@ -24,9 +24,6 @@ use crate::status;
 use crate::tokens::card_info;
 use crate::wire::{Account, Envelope, Transaction};
 
-/// What the gateway adds to the address that a browser returns to.
-pub(crate) const RETURNED: [&str; 2] = ["data", "signature"];
-
 /// Much more than any delivery of the gateway has.
 const MOST: usize = 64 * 1024;
 

@@ -46,6 +46,7 @@ mod codes;
 mod config;
 mod extra;
 mod flight;
+mod group;
 mod info;
 mod invoices;
 mod ipn;

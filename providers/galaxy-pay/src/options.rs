@@ -1,3 +1,5 @@
+//! What only Galaxy Pay has, chosen for each payment.
+
 use serde::{Deserialize, Serialize};
 use tulbur_core::{Money, ProviderOptions};
 

@@ -8,9 +8,11 @@ use tulbur_core::{
 use crate::client::GalaxyPay;
 use crate::codes::{Method, SourceType};
 use crate::extra::{Customer, ExtraData, ExtraGroups};
-use crate::ipn::RETURNED;
 use crate::options::GalaxyPayOptions;
 use crate::wire::{Number, Order, PayData, SubMerchant};
+
+/// What the gateway adds to the address that a browser returns to.
+const RETURNED: [&str; 2] = ["data", "signature"];
 
 /// A text that fits its field.
 pub(crate) fn fit<'t>(field: &'static str, text: &'t str, most: usize) -> Result<&'t str> {

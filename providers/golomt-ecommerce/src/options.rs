@@ -1,3 +1,5 @@
+//! What only the bank's e-commerce gateway has, chosen for each payment.
+
 use serde::{Deserialize, Serialize};
 use tulbur_core::ProviderOptions;
 

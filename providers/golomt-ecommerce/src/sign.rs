@@ -9,6 +9,7 @@ use tulbur_core::{
 };
 
 use crate::status;
+use crate::wire::ResultDocument;
 
 /// The bank's only currency; its wire has no field for one.
 pub(crate) const CURRENCY: Currency = Currency::MNT;
@@ -121,6 +122,18 @@ impl<'a> ResultMessage<'a> {
             return Err(out_of_place("token", why));
         }
         Ok(ResultValues { status, amount, token: self.token.map(CardToken::new) })
+    }
+}
+
+impl ResultDocument<'_> {
+    /// The part that a checksum covers.
+    pub(crate) fn message(&self) -> ResultMessage<'_> {
+        ResultMessage {
+            transaction: &self.transaction,
+            code: self.code.as_deref(),
+            amount: self.amount.as_deref(),
+            token: self.token.as_deref(),
+        }
     }
 }
 

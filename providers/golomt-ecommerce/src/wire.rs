@@ -6,7 +6,6 @@ use serde::Serialize;
 use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Result};
 
 use crate::json::{self, document};
-use crate::sign::ResultMessage;
 
 /// `POST /api/invoice`.
 #[derive(Serialize)]
@@ -219,16 +218,6 @@ impl<'a> ResultDocument<'a> {
             text: words(json::text("errorDesc", fields.text)?),
             card: CardInfo::masked(number.as_deref()).with_bank(bank.as_deref()),
         })
-    }
-
-    /// The part that a checksum covers.
-    pub(crate) fn message(&self) -> ResultMessage<'_> {
-        ResultMessage {
-            transaction: &self.transaction,
-            code: self.code.as_deref(),
-            amount: self.amount.as_deref(),
-            token: self.token.as_deref(),
-        }
     }
 }
 

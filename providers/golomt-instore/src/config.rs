@@ -1,3 +1,5 @@
+//! The settings of an account, and what is checked of them.
+
 use std::time::Duration;
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! The settings of an account, and what is checked of them.
+
 use serde::Deserialize;
 use tulbur_core::{Error, ErrorKind, ExposeSecret, HmacHexKeys, Result, SecretString, Url, is_loopback};
 
