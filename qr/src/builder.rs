@@ -50,7 +50,7 @@ pub enum BuildError {
     #[error(transparent)]
     Element(#[from] ElementError),
     /// The payload would be longer than any QR code can hold.
-    #[error("the payload has {length} bytes, and no QR code holds more than {}", crate::payload::LARGEST)]
+    #[error("the payload has {length} bytes, and no QR code holds more than {}", crate::element::LARGEST)]
     TooLarge {
         /// Its length without the checksum.
         length: usize,

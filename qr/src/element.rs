@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::id;
-use crate::mongolia::NATIONAL_IDENTIFIER;
-use crate::vietqr;
+
+/// What the largest QR code holds: version 40, lowest error correction (ISO/IEC 18004). Nothing longer is a payload.
+pub(crate) const LARGEST: usize = 2953;
 
 /// The longest value that two digits can announce.
 pub(crate) const LONGEST: usize = 99;
@@ -179,7 +180,7 @@ pub enum ParseErrorKind {
     #[error("the text is empty, and a payload has at least its format indicator and its checksum")]
     Empty,
     /// More than fits any QR code.
-    #[error("the text has {length} bytes, and no QR code holds more than {}", crate::payload::LARGEST)]
+    #[error("the text has {length} bytes, and no QR code holds more than {}", LARGEST)]
     TooLarge {
         /// Its length in bytes.
         length: usize,
@@ -264,7 +265,7 @@ fn read_template(place: Place<'_>, id: u8, value: &str, lengths: Lengths) -> Vec
         // 17 to 25 are EMVCo's to give away; WeChat's account in them has the shape of a template.
         (Place::Root, 17..=51 | 80..=99) => (Place::Account(""), true),
         (Place::Root, id::ADDITIONAL) => (Place::Additional, false),
-        (Place::Root, id::LANGUAGE) | (Place::Account(vietqr::IDENTIFIER), vietqr::BENEFICIARY) => {
+        (Place::Root, id::LANGUAGE) | (Place::Account(id::vietqr::IDENTIFIER), id::vietqr::BENEFICIARY) => {
             (Place::Leaf, false)
         }
         (Place::Additional, 50..=99) => (Place::Leaf, true),
@@ -284,9 +285,4 @@ fn two_digits(text: &str) -> Result<u8, &str> {
     }
     let end = text.char_indices().nth(2).map_or(text.len(), |(at, _)| at);
     Err(&text[..end])
-}
-
-/// Whether this element is the national account template of Mongolia.
-pub(crate) fn is_national(element: &Element) -> bool {
-    matches!(element.id(), 26..=51) && element.identifier() == Some(NATIONAL_IDENTIFIER)
 }

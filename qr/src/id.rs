@@ -81,6 +81,20 @@ pub mod language {
     pub const MERCHANT_CITY: u8 = 2;
 }
 
+/// Within VietQR's account ([`VIETQR`]).
+pub(crate) mod vietqr {
+    /// The identifier of NAPAS.
+    pub(crate) const IDENTIFIER: &str = "A000000727";
+    /// To whom it goes; a template with [`BIN`] and [`ACCOUNT`].
+    pub(crate) const BENEFICIARY: u8 = 1;
+    /// By which service.
+    pub(crate) const SERVICE: u8 = 2;
+    /// The bank.
+    pub(crate) const BIN: u8 = 0;
+    /// The account, or the card.
+    pub(crate) const ACCOUNT: u8 = 1;
+}
+
 /// What an element of the root is called, for messages.
 pub(crate) fn name(id: u8) -> &'static str {
     match id {

@@ -3,7 +3,7 @@
 //! There is no public document of the national format. What stands here was read from payloads of Golomt Bank, qPay,
 //! HiPay and epayment.mn (`tests/vectors/emv-qr.json` has them with their sources), and is no more certain than that.
 
-use crate::element::{self, Element, ElementError};
+use crate::element::{Element, ElementError};
 use crate::id;
 use crate::payload::Payload;
 
@@ -90,8 +90,13 @@ impl Payload {
 
     /// The national account of Mongolia, in whichever of the elements 26 to 51 it stands.
     pub fn national_account(&self) -> Option<NationalAccount> {
-        let template = self.elements().iter().find(|element| element::is_national(element))?;
+        let template = self.elements().iter().find(|element| is_national(element))?;
         let text = |id| template.get(id).map(|element| element.value().to_owned());
         Some(NationalAccount { bank: text(BANK), account: text(ACCOUNT) })
     }
+}
+
+/// Whether this element is the national account template of Mongolia.
+pub(crate) fn is_national(element: &Element) -> bool {
+    matches!(element.id(), 26..=51) && element.identifier() == Some(NATIONAL_IDENTIFIER)
 }

@@ -4,12 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::checksum::{self, ChecksumError, Verified};
-use crate::element::{self, Element, Lengths, ParseError, ParseErrorKind};
+use crate::element::{self, Element, LARGEST, Lengths, ParseError, ParseErrorKind};
 use crate::id;
-use crate::rules::{self, Invalid, Rules};
-
-/// What the largest QR code holds: version 40, lowest error correction (ISO/IEC 18004). Nothing longer is a payload.
-pub(crate) const LARGEST: usize = 2953;
 
 /// An EMVCo merchant-presented payload: the text in a QR code that a customer scans to pay.
 ///
@@ -133,15 +129,6 @@ impl Payload {
             at += element.written();
         }
         Err(ChecksumError::Missing)
-    }
-
-    /// Checks the payload against these rules, its checksum included.
-    ///
-    /// # Errors
-    ///
-    /// [`Invalid`] has every problem, each with its place.
-    pub fn validate(&self, rules: Rules) -> Result<(), Invalid> {
-        rules::validate(self, rules)
     }
 
     /// Whether the code is for one payment or for many (element 01); `None` if the payload does not say.

@@ -127,7 +127,18 @@ pub enum ProblemKind {
     OtherChecksum(Checksum),
 }
 
-pub(crate) fn validate(payload: &Payload, rules: Rules) -> Result<(), Invalid> {
+impl Payload {
+    /// Checks the payload against these rules, its checksum included.
+    ///
+    /// # Errors
+    ///
+    /// [`Invalid`] has every problem, each with its place.
+    pub fn validate(&self, rules: Rules) -> Result<(), Invalid> {
+        validate(self, rules)
+    }
+}
+
+fn validate(payload: &Payload, rules: Rules) -> Result<(), Invalid> {
     let mut check = Check { rules, payload, problems: Vec::new() };
     check.root();
     check.presence();
@@ -343,7 +354,7 @@ impl Check<'_> {
                 self.expect(at, &[id::VIETQR], element.value(), false, expected);
             }
             (Some(_), Some(to)) => {
-                let path = [id::VIETQR, vietqr::BENEFICIARY];
+                let path = [id::VIETQR, id::vietqr::BENEFICIARY];
                 self.expect(at, &path, &to.bin, digits(&to.bin, 6), "a bank's six digits");
                 let plain = !to.number.is_empty() && to.number.bytes().all(|b| b.is_ascii_alphanumeric());
                 self.expect(at, &path, &to.number, plain, "an account or card of letters and digits");

@@ -8,14 +8,8 @@ use std::fmt;
 
 use crate::element::{Element, ElementError};
 use crate::id;
+use crate::id::vietqr::{ACCOUNT, BENEFICIARY, BIN, IDENTIFIER, SERVICE};
 use crate::payload::Payload;
-
-/// The identifier of NAPAS.
-pub(crate) const IDENTIFIER: &str = "A000000727";
-pub(crate) const BENEFICIARY: u8 = 1;
-pub(crate) const SERVICE: u8 = 2;
-pub(crate) const BIN: u8 = 0;
-pub(crate) const ACCOUNT: u8 = 1;
 
 /// The đồng, in digits of ISO 4217.
 pub(crate) const CURRENCY: &str = "704";
