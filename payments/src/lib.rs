@@ -24,8 +24,9 @@ pub mod store_suite;
 pub mod webhook;
 
 pub use engine::ask::Watch;
+pub use engine::builder::PaymentsBuilder;
+pub use engine::inner::Payments;
 pub use engine::notify::NotifyTarget;
-pub use engine::payments::{Payments, PaymentsBuilder};
 pub use engine::probe::{Point, Probe};
 pub use engine::throttle::{AccountState, CircuitState, Pace};
 pub use error::{Error, Result, StoreError};

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use tulbur_core::{Monotonic, OperationRef, OperationState, ProviderRef};
 
 use crate::decide::{Fact, Situation, decide};
-use crate::engine::arrivals::{Arrival, contradiction};
-use crate::engine::payments::{Inner, TURNS};
+use crate::engine::arrival::{Arrival, contradiction};
+use crate::engine::inner::{Inner, TURNS};
 use crate::error::{Error, Result, StoreError};
 use crate::metrics;
 use crate::model::changes::{Changes, InboxEntry};

@@ -9,10 +9,11 @@ use tulbur_core::{AccountName, Channel, Delivery, IpnEvent, Proof};
 use crate::decide::Fact;
 use crate::decide::proven::Proven;
 use crate::engine::apply::{AsRead, Patience};
-use crate::engine::ask::Reason;
+use crate::engine::arrival::{Arrival, contradiction};
+use crate::engine::inner::Inner;
 use crate::engine::kept::RawDelivery;
 use crate::engine::notify::{Binding, OutcomeWord, Read, Taken, binding, misdirected, names};
-use crate::engine::payments::Inner;
+use crate::engine::spacing::Reason;
 use crate::error::Result;
 use crate::model::event::{AttentionItem, AttentionKind, Event, EventKind, Source};
 use crate::model::record::{EventId, PaymentRecord};
@@ -20,40 +21,6 @@ use crate::store::{Changes, Find, InboxEntry, Known, Verdict};
 
 /// How soon a notification that came before its payment was known is tried again.
 const EARLY_AGAIN: Duration = Duration::from_secs(2);
-
-/// A delivery that a fact came with.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Arrival<'a> {
-    /// It came just now.
-    New(&'a InboxEntry),
-    /// It came before its payment was known, and was kept.
-    Kept(&'a InboxEntry),
-}
-
-impl<'a> Arrival<'a> {
-    pub(crate) fn entry(self) -> &'a InboxEntry {
-        let (Self::New(entry) | Self::Kept(entry)) = self;
-        entry
-    }
-
-    /// The same arrival, with what is noted of it.
-    pub(crate) fn with(self, entry: &InboxEntry) -> Arrival<'_> {
-        match self {
-            Self::New(_) => Arrival::New(entry),
-            Self::Kept(_) => Arrival::Kept(entry),
-        }
-    }
-}
-
-/// The entry and the fact for a delivery whose event was delivered before with another meaning.
-pub(crate) fn contradiction(entry: &InboxEntry) -> (InboxEntry, Fact) {
-    let detail = format!(
-        "two genuine notifications of one event differ: now {}; the provider is asked which is right",
-        entry.note
-    );
-    let note = format!("{}, and an earlier delivery of the same event said otherwise", entry.note);
-    (InboxEntry { verdict: Verdict::Contradiction, note, ..entry.clone() }, Fact::Contradicted { detail })
-}
 
 impl Inner {
     /// Stores a delivery with what follows from it, in one commit.

@@ -15,34 +15,12 @@ use crate::decide::asking::overdue;
 use crate::decide::can_be_asked;
 use crate::decide::proven::Proven;
 use crate::engine::apply::Patience;
-use crate::engine::payments::{Inner, Payments};
+use crate::engine::inner::{Inner, Payments};
+use crate::engine::spacing::{AskSlot, Asked, Reason};
 use crate::engine::throttle::{Gate, Permit};
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::model::record::{Card, CardId, CardRecord, PaymentId, PaymentRecord, Purpose};
-
-/// When one payment was last asked about, and how often somebody unproven made us ask.
-#[derive(Debug, Default)]
-pub(crate) struct AskSlot(tokio::sync::Mutex<Asked>);
-
-#[derive(Debug, Default)]
-struct Asked {
-    last: Option<Monotonic>,
-    unproven: u32,
-}
-
-/// Why the provider is asked, and so how soon after the last time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// Its time in the schedule has come.
-    Due,
-    /// Something checked arrived: what was answered before it says nothing.
-    Told,
-    /// Somebody looks, or asks for it.
-    Looking,
-    /// Something that anybody could have sent.
-    Unproven,
-}
 
 impl Payments {
     /// Asks the provider how a payment stands, and applies what it proves.

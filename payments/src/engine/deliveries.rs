@@ -4,17 +4,18 @@
 //! another. A claim is renewed while its handler works. The commit that settles it compares its token, so a process
 //! that slept over its lease settles nothing.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::Instrument;
 use tulbur_core::Timestamp;
 
-use crate::engine::payments::Inner;
+use crate::engine::deliverer::{Handler, lock};
+use crate::engine::inner::Inner;
 use crate::engine::probe::Point;
 use crate::error::{Result, StoreError};
 use crate::metrics;
@@ -23,14 +24,10 @@ use crate::model::event::{
 };
 use crate::model::record::EventId;
 use crate::model::schedule::spread;
-use crate::store::{Changes, Claim, ClaimedDelivery, HandlerSpec, Settle};
+use crate::store::{Changes, Claim, ClaimedDelivery, Settle};
 
 /// Deliveries of one handler that are claimed at once.
 const CLAIMED_AT_ONCE: usize = 32;
-/// Deliveries of one handler that are under way at one time.
-const UNDER_WAY: usize = 128;
-/// How often a process says which handlers it has, and looks for those that nobody has.
-const WATCH_EVERY: Duration = Duration::from_mins(1);
 /// A handler that no process has had for this long, and that something waits for, is listed.
 const MISSING_AFTER: Duration = Duration::from_mins(10);
 /// How long until an event that this release cannot read is looked at again: another release may have taken it by then.
@@ -41,91 +38,6 @@ const ASIDE_LISTED: Duration = Duration::from_mins(10);
 const UNREADABLE_FOR: Duration = Duration::from_hours(1);
 /// The longest wait between two tries, as a power of two in seconds: of a handler that ends by attempts, and by age.
 const LONGEST_WAITS: (u32, u32) = (9, 12);
-
-/// The handlers of this process, and the calls that are under way.
-pub(crate) struct Deliverer {
-    handlers: Vec<Handler>,
-    /// How long a handler may take for one event.
-    limit: Duration,
-    /// Calls that have not ended, each with whether it was to be aborted.
-    calls: Arc<Mutex<HashMap<(String, i64), bool>>>,
-    registered: AtomicBool,
-    watched: Mutex<Watched>,
-}
-
-struct Handler {
-    name: String,
-    work: Arc<dyn EventHandler>,
-    room: Arc<Semaphore>,
-}
-
-#[derive(Default)]
-struct Watched {
-    last: Option<Timestamp>,
-    /// Keys of missing handlers that were listed by this process.
-    listed: BTreeSet<String>,
-}
-
-impl Watched {
-    /// Whether it is time to look; then it is not for a while.
-    fn is_time(&mut self, now: Timestamp) -> bool {
-        // A clock that was set back must not stop it.
-        let time = self.last.is_none_or(|last| now.since(last) >= WATCH_EVERY || now < last);
-        if time {
-            self.last = Some(now);
-        }
-        time
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Deliverer {
-    pub(crate) fn new(handlers: Vec<(String, Arc<dyn EventHandler>)>, limit: Duration) -> Self {
-        let handlers = handlers
-            .into_iter()
-            .map(|(name, work)| Handler { name, work, room: Arc::new(Semaphore::new(UNDER_WAY)) })
-            .collect();
-        Self {
-            handlers,
-            limit,
-            calls: Arc::default(),
-            registered: AtomicBool::new(false),
-            watched: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn specs(&self) -> Vec<HandlerSpec> {
-        let spec = |one: &Handler| HandlerSpec::new(&one.name, one.work.in_order());
-        self.handlers.iter().map(spec).collect()
-    }
-
-    /// The handlers that can be called now. One with a call that was aborted and goes on all the same is not: it blocks
-    /// a thread, and each further call might block another.
-    fn able(&self) -> impl Iterator<Item = &Handler> {
-        let calls = lock(&self.calls);
-        let stuck: BTreeSet<String> =
-            calls.iter().filter(|(_, aborted)| **aborted).map(|((name, _), _)| name.clone()).collect();
-        drop(calls);
-        self.handlers.iter().filter(move |one| !stuck.contains(&one.name))
-    }
-
-    /// The handlers that can be called now and have room.
-    pub(crate) fn waiting_for_work(&self) -> Vec<String> {
-        self.with_room().map(|one| one.name.clone()).collect()
-    }
-
-    /// Whether each handler can be called now and has room.
-    pub(crate) fn has_room_everywhere(&self) -> bool {
-        self.with_room().count() == self.handlers.len()
-    }
-
-    fn with_room(&self) -> impl Iterator<Item = &Handler> {
-        self.able().filter(|one| one.room.available_permits() > 0)
-    }
-}
 
 /// A call that is under way, as long as this lives.
 struct Calling {

@@ -8,9 +8,9 @@ use tulbur_core::{
     Proof, Provider, ProviderRef, Reply,
 };
 
-use crate::engine::ask::Reason;
-use crate::engine::payments::{Inner, Payments};
+use crate::engine::inner::{Inner, Payments};
 use crate::engine::probe::Point;
+use crate::engine::spacing::Reason;
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::model::record::{PageSecret, PaymentRecord};
@@ -224,7 +224,7 @@ impl Inner {
             NotifyTarget::Name(name) => (name, None, false),
             NotifyTarget::WithSecret { account, secret } => {
                 let secret = PageSecret::parse(secret).ok_or(Refusal::NoSuchAddress)?;
-                let hash = crate::engine::payments::secret_hash(&secret);
+                let hash = crate::engine::inner::secret_hash(&secret);
                 // Read together with what other notifications need: anybody can guess addresses, many at a time.
                 let (name, _) = self
                     .accounts

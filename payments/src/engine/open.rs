@@ -15,7 +15,7 @@ use crate::decide::intents::{
 use crate::decide::proven::Proven;
 use crate::decide::{Answer, Fact, lease_is_over};
 use crate::engine::apply::{Committed, Patience};
-use crate::engine::payments::{Inner, Payments, secret_hash};
+use crate::engine::inner::{Inner, Payments, secret_hash};
 use crate::engine::wanted::{Ready, Wanted, flow_name, key_content, unsupported};
 use crate::engine::write::{Flight, Performed, Subject, WritePermit, in_its_own_task};
 use crate::error::{Error, Result, StoreError};

@@ -13,8 +13,8 @@ use crate::decide::intents::{
 use crate::decide::proven::Proven;
 use crate::decide::{Answer, Fact, can_be_asked, moves_money};
 use crate::engine::apply::{Committed, Patience};
+use crate::engine::inner::{Inner, Payments};
 use crate::engine::open::gone;
-use crate::engine::payments::{Inner, Payments};
 use crate::engine::write::{Flight, Performed, Subject, WritePermit, in_its_own_task};
 use crate::error::{Error, Result, StoreError};
 use crate::model::event::AttentionKind;

@@ -1,12 +1,9 @@
 //! Keeps refused notifications, within limits: anybody can send them, as many as they like.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use tulbur_core::{AccountName, Delivery, Error as CoreError};
 
-use tokio::sync::Semaphore;
-use tulbur_core::{AccountName, Delivery, Error as CoreError, Monotonic};
-
-use crate::engine::payments::Inner;
+use crate::engine::inner::Inner;
+use crate::engine::refusals::say;
 use crate::metrics;
 use crate::store::{Changes, InboxEntry, Verdict};
 
@@ -14,81 +11,16 @@ use crate::store::{Changes, InboxEntry, Verdict};
 const KEPT: u32 = 200;
 /// How much of a refused delivery's body is kept.
 const BODY: usize = 4096;
-/// So many are being stored at one time. What comes beyond is answered and counted, and not stored.
-const AT_ONCE: usize = 8;
-/// So many lines are written into the log in each period.
-const LINES: u32 = 5;
-/// The period.
-const PERIOD: Duration = Duration::from_secs(1);
-
-/// What bounds the work that refused notifications make.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    room: Semaphore,
-    lines: Mutex<Lines>,
-}
-
-/// The lines of the present period.
-#[derive(Debug, Default)]
-struct Lines {
-    began: Option<Monotonic>,
-    written: u32,
-    left_out: u64,
-}
-
-impl Default for Refused {
-    fn default() -> Self {
-        Self { room: Semaphore::new(AT_ONCE), lines: Mutex::default() }
-    }
-}
-
-impl Refused {
-    /// Whether a line may be written now; and how many were left out in a period that is over, to be said first.
-    fn line(&self, now: Monotonic) -> (bool, u64) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let left_out = Self::over(&mut lines, now);
-        lines.began.get_or_insert(now);
-        let write = lines.written < LINES;
-        if write {
-            lines.written += 1;
-        } else {
-            lines.left_out += 1;
-        }
-        (write, left_out)
-    }
-
-    /// How many lines were left out in a period that is over.
-    fn over(lines: &mut Lines, now: Monotonic) -> u64 {
-        if lines.began.is_some_and(|began| now.since(began) >= PERIOD) {
-            std::mem::take(lines).left_out
-        } else {
-            0
-        }
-    }
-
-    /// Says how many lines were left out, once their period is over.
-    pub(crate) fn say_left_out(&self, now: Monotonic) {
-        let left_out = Self::over(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner), now);
-        say(left_out);
-    }
-}
-
-fn say(left_out: u64) {
-    if left_out > 0 {
-        tracing::warn!(left_out, "more notifications were refused, without a line for each");
-    }
-}
-
 impl Inner {
     /// Notes that a notification was refused: in the log, and in the inbox if there is room. Nobody is told if it could
     /// not be stored: it is worth nothing.
     pub(crate) async fn refuse(&self, account: &AccountName, delivery: &Delivery<'_>, error: &CoreError) {
-        let (write, left_out) = self.refused.line(self.clock.monotonic());
+        let (write, left_out) = self.refusals.line(self.clock.monotonic());
         say(left_out);
         if write {
             tracing::warn!(%account, %error, "notification refused");
         }
-        let Ok(_room) = self.refused.room.try_acquire() else {
+        let Ok(_room) = self.refusals.room.try_acquire() else {
             metrics::refused_not_kept();
             return;
         };
@@ -112,7 +44,7 @@ impl Inner {
 
     /// As [`Inner::refuse`], for what can be read and is about nothing of ours.
     pub(crate) async fn keep_unsigned(&self, entry: InboxEntry) {
-        let Ok(_room) = self.refused.room.try_acquire() else {
+        let Ok(_room) = self.refusals.room.try_acquire() else {
             metrics::refused_not_kept();
             return;
         };
@@ -124,38 +56,11 @@ impl Inner {
         let changes = Changes { refused: vec![(entry, KEPT)], ..Changes::default() };
         if let Err(error) = self.commit(changes).await {
             metrics::refused_not_kept();
-            let (write, left_out) = self.refused.line(self.clock.monotonic());
+            let (write, left_out) = self.refusals.line(self.clock.monotonic());
             say(left_out);
             if write {
                 tracing::error!(%account, %error, "a refused notification could not be kept");
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_writes_a_few_lines_a_second_and_one_with_the_number_left_out() {
-        let refused = Refused::default();
-        let at = Monotonic::from_millis;
-        let mut written = 0;
-        for number in 0..1000 {
-            let (write, left_out) = refused.line(at(number));
-            assert_eq!(left_out, 0);
-            written += u32::from(write);
-        }
-        assert_eq!(written, LINES);
-        assert_eq!(refused.line(at(1000)), (true, 995), "the next one says how many were left out");
-        assert_eq!(refused.line(at(1001)), (true, 0));
-        for _ in 0..10 {
-            refused.line(at(1002));
-        }
-        let mut lines = refused.lines.lock().unwrap();
-        assert_eq!(Refused::over(&mut lines, at(1999)), 0, "its period is not over");
-        assert_eq!(Refused::over(&mut lines, at(2000)), 7, "or whoever looks when the flood is over");
-        assert_eq!(Refused::over(&mut lines, at(9000)), 0);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tulbur_core::{Monotonic, Timestamp};
 
-use crate::engine::payments::{Inner, Payments};
+use crate::engine::inner::{Inner, Payments};
 use crate::error::StoreError;
 use crate::metrics::{
     ATTENTION_OPEN, OLDEST_OPEN, OPEN, OUTBOX, OUTBOX_LAG, OUTBOX_PARKED, UNRESOLVED, UNSERVED, number,

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tulbur_core::{AccountName, ErrorKind, Monotonic, Timestamp};
 
-use crate::engine::payments::Payments;
 use crate::metrics;
 
 /// How many questions this process asks one account, and when it stops asking.
@@ -118,14 +117,6 @@ pub struct AccountState {
     pub last_failure: Option<(Timestamp, ErrorKind)>,
     /// Its pace.
     pub pace: Pace,
-}
-
-impl Payments {
-    /// How this process gets on with each account: whether it is asked, and what failed last.
-    pub fn accounts_state(&self) -> Vec<AccountState> {
-        let (reading, now) = (self.0.clock.monotonic(), self.now());
-        self.0.gates.iter().map(|(account, gate)| gate.state_of(account, reading, now)).collect()
-    }
 }
 
 /// Makes a gate for each account.
@@ -251,7 +242,7 @@ impl Gate {
     }
 
     /// For a person: `reading` and `now` are the same moment, by this process's time and by the time that counts.
-    fn state_of(&self, account: &AccountName, reading: Monotonic, now: Timestamp) -> AccountState {
+    pub(crate) fn state_of(&self, account: &AccountName, reading: Monotonic, now: Timestamp) -> AccountState {
         let state = self.lock();
         let circuit = match state.circuit {
             Circuit::Closed => CircuitState::Closed,

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use tulbur_core::{Clock, Monotonic, Timestamp};
 
-use crate::engine::payments::Inner;
 use crate::error::StoreError;
 
 /// How old a sample may be where something is decided.
@@ -131,9 +130,14 @@ impl Time {
     }
 
     /// Whether stored times are to be clamped, now that the time is known.
-    fn is_clamp_due(&self) -> bool {
+    pub(crate) fn is_clamp_due(&self) -> bool {
         let state = self.lock();
         state.clamp && state.sampled.is_some()
+    }
+
+    /// What is stored was clamped.
+    pub(crate) fn is_clamped(&self) {
+        self.lock().clamp = false;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -147,39 +151,6 @@ fn millis(reading: Monotonic) -> i64 {
 
 fn wall_ahead(clock: &dyn Clock) -> i64 {
     clock.now().as_millis().saturating_sub(millis(clock.monotonic()))
-}
-
-impl Inner {
-    /// The time that decides.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.time.now()
-    }
-
-    /// Samples the time, before something is decided by it.
-    pub(crate) async fn refresh_time(&self) {
-        self.time.refresh(|| self.store.time(), OLD).await;
-    }
-
-    /// Samples the time, and clamps what is stored when it fell behind, and once at the start: what was written by a clock
-    /// that was ahead would stand still for as long as it was ahead.
-    pub(crate) async fn turn_of_time(&self) {
-        self.time.refresh(|| self.store.time(), A_TURN_OLD).await;
-        if !self.time.is_clamp_due() {
-            return;
-        }
-        match self.store.clamp_times(self.now(), &self.longest).await {
-            Ok(0) => {}
-            Ok(moved) => tracing::warn!(
-                moved,
-                "leases and due times lay too far ahead, by a wrong clock; they were moved"
-            ),
-            Err(error) => {
-                tracing::error!(%error, "leases and due times could not be looked at; trying again");
-                return;
-            }
-        }
-        self.time.lock().clamp = false;
-    }
 }
 
 #[cfg(test)]

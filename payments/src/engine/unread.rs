@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tulbur_core::OperationRef;
 
-use crate::engine::payments::Inner;
+use crate::engine::inner::Inner;
 use crate::error::{Error, Result, StoreError};
 use crate::model::event::{AttentionItem, AttentionKind, Event, EventKind};
 use crate::model::operation::OperationRecord;

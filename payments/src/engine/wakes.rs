@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::engine::payments::Inner;
+use crate::engine::inner::Inner;
 use crate::store::Wake;
 
 /// How long after a failure the database is asked to tell again.

@@ -8,9 +8,9 @@ use tulbur_core::{OperationState, Timestamp};
 
 use crate::decide::{Fact, lease_is_over};
 use crate::engine::apply::Patience;
-use crate::engine::ask::Reason;
-use crate::engine::payments::{Inner, Payments};
+use crate::engine::inner::{Inner, Payments};
 use crate::engine::sampler::Sampler;
+use crate::engine::spacing::Reason;
 use crate::error::Result;
 use crate::model::record::PaymentId;
 
@@ -189,7 +189,7 @@ impl Payments {
                 }
             };
             self.0.forget_old_asks();
-            self.0.refused.say_left_out(self.0.clock.monotonic());
+            self.0.refusals.say_left_out(self.0.clock.monotonic());
             if self.0.gauges && sampler.is_time(self.0.clock.monotonic()) {
                 let (sampler, inner) = (sampler.clone(), Arc::clone(&self.0));
                 work.jobs.spawn(async move {

@@ -11,7 +11,7 @@ use tulbur_core::{Monotonic, OperationRef, OperationState, Outcome};
 use crate::decide::intents::Ask;
 use crate::decide::{Answer, Fact, Failure, write_lease};
 use crate::engine::apply::{Decided, Patience};
-use crate::engine::payments::{Inner, Payments};
+use crate::engine::inner::{Inner, Payments};
 use crate::engine::probe::Point;
 use crate::error::{Error, Result, StoreError};
 use crate::model::operation::OperationKind;

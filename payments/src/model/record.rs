@@ -383,6 +383,13 @@ pub struct Order {
 }
 
 impl Order {
+    /// An order with its payments, oldest first, as a store reads them.
+    pub fn new(record: OrderRecord, payments: Vec<PaymentRecord>) -> Self {
+        Self { record, payments }
+    }
+}
+
+impl Order {
     /// Whether it is paid.
     pub fn is_paid(&self) -> bool {
         self.record.paid_by.is_some()

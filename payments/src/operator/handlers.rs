@@ -3,7 +3,7 @@
 use tulbur_core::Timestamp;
 
 use crate::engine::deliveries::{missing_key, undelivered_key};
-use crate::engine::payments::Payments;
+use crate::engine::inner::Payments;
 use crate::error::{Error, Result};
 use crate::store::{Changes, ParkedDelivery, RegisteredHandler, Store};
 

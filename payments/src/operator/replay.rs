@@ -7,10 +7,10 @@ use tulbur_core::{Channel, FlowInfo, IpnEvent, OperationState, OrderRef, Timesta
 
 use crate::decide::Fact;
 use crate::engine::arrivals::{claim_of, is_anybodys};
-use crate::engine::ask::Reason;
+use crate::engine::inner::Payments;
 use crate::engine::kept::RawDelivery;
 use crate::engine::notify::{Binding, binding};
-use crate::engine::payments::Payments;
+use crate::engine::spacing::Reason;
 use crate::error::{Error, Result, StoreError};
 use crate::model::event::{HistoryEntry, Source};
 use crate::model::record::{PaymentId, PaymentRecord, Status};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::payments::{Inner, Payments};
+use crate::engine::inner::{Inner, Payments};
 use crate::error::{Error, Result, StoreError};
 use crate::model::record::{CardId, PaymentId, PaymentRecord};
 use crate::store::seal::SealingKeys;

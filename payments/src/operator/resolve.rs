@@ -4,7 +4,7 @@ use tulbur_core::{OperationRef, Timestamp};
 
 use super::replay::person_line;
 use crate::decide::awaits_decision;
-use crate::engine::payments::Payments;
+use crate::engine::inner::Payments;
 use crate::error::{Error, Result};
 use crate::model::event::AttentionItem;
 use crate::store::{Changes, Find, Store};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tulbur_core::{AccountName, MerchantRef, Money, OperationState, OrderRef, ProviderRef, Timestamp};
 
-use crate::engine::payments::Payments;
+use crate::engine::inner::Payments;
 use crate::error::{Error, Result};
 use crate::model::operation::{OperationKind, OperationRecord};
 use crate::model::record::{PaymentId, PaymentRecord, Status};

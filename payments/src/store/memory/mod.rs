@@ -1,5 +1,6 @@
 //! The store that keeps nothing: for tests and trials.
 
+mod deliveries;
 mod outbox;
 mod state;
 

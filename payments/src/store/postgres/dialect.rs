@@ -8,13 +8,12 @@ use sqlx::{Postgres, Row as _, Transaction};
 use tokio::sync::mpsc;
 use tulbur_core::Timestamp;
 
-use super::sql::statement::{Kind, Value};
+use super::sql::value::{Kind, Value};
 use crate::error::StoreError;
 use crate::model::event::Event;
 use crate::model::record::PaymentId;
 use crate::store::{Changes, Wake};
 
-pub(super) type TheStore = super::PostgresStore;
 pub(super) type Pool = sqlx::postgres::PgPool;
 pub(super) type Connection = sqlx::postgres::PgConnection;
 pub(super) type Row = sqlx::postgres::PgRow;

@@ -63,6 +63,9 @@ pub struct PostgresStore {
     clock: StoreClock,
 }
 
+/// The name that the statements of both databases know it by.
+type TheStore = PostgresStore;
+
 impl PostgresStore {
     /// Connects to `postgres://user:password@host:port/database` and brings the tables up to date. Several processes
     /// may do so at once.

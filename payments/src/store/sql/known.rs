@@ -5,7 +5,8 @@ use tulbur_core::AccountName;
 
 use super::dialect::{Pool, Row, store_error};
 use super::rows::{inbox_of, known_order_of, payment_of};
-use super::statement::{Statement, Value, statement, text};
+use super::statement::{Statement, statement};
+use super::value::{Value, text};
 use crate::error::StoreError;
 use crate::store::{Find, Known};
 

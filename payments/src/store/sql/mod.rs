@@ -14,4 +14,5 @@ pub(super) mod settle;
 pub(super) mod statement;
 mod store;
 pub(super) mod tables;
+pub(super) mod value;
 mod write;

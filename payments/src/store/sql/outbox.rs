@@ -4,11 +4,13 @@ use async_trait::async_trait;
 use sqlx::Row as _;
 use tulbur_core::{OrderRef, Timestamp};
 
+use super::super::TheStore;
 use super::alone;
-use super::dialect::{self, Connection, Row, TheStore, store_error};
+use super::dialect::{self, Connection, Row, store_error};
 use super::rows::{count, read, time};
 use super::settle::{Settling, settle_batch};
-use super::statement::{Value, statement, text};
+use super::statement::statement;
+use super::value::{Value, text};
 use crate::error::StoreError;
 use crate::model::event::Event;
 use crate::model::record::{EventId, PaymentId};
@@ -336,7 +338,7 @@ impl Outbox for TheStore {
         sorted.sort_unstable();
         let mut connection = self.writer.acquire().await.map_err(store_error)?;
         let before = SEEN_BEFORE.run(&mut connection, names(&sorted)).await?;
-        let rows = sorted.iter().map(|name| [text(name), super::statement::time(now)]).collect();
+        let rows = sorted.iter().map(|name| [text(name), super::value::time(now)]).collect();
         SEE.run(&mut connection, rows).await?;
         Ok(before.iter().map(|row| (row.get("name"), Timestamp::from_millis(row.get("seen_at")))).collect())
     }
@@ -395,7 +397,7 @@ impl Outbox for TheStore {
         lease: Timestamp,
     ) -> Result<Vec<ClaimedDelivery>, StoreError> {
         let mut connection = self.pool.acquire().await.map_err(store_error)?;
-        let look = wanted.iter().map(|(name, _)| [text(name), super::statement::time(now)]).collect();
+        let look = wanted.iter().map(|(name, _)| [text(name), super::value::time(now)]).collect();
         let due = HAS_DUE.run(&mut connection, look).await?;
         drop(connection);
         let due: Vec<String> = due.iter().map(|row| row.get(0)).collect();

@@ -1,8 +1,6 @@
 //! Rows and records.
 
-use std::borrow::Cow;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use tulbur_core::{AccountName, Channel, ProviderRef, Timestamp};
@@ -12,10 +10,6 @@ use crate::error::StoreError;
 use crate::model::operation::{IdempotencyKey, KeyRecord, OperationRecord};
 use crate::model::record::{CardRecord, OrderRecord, PaymentId, PaymentRecord};
 use crate::store::{InboxEntry, Verdict};
-
-pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|e| StoreError::Unreadable(e.to_string()))
-}
 
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|e| StoreError::Unreadable(e.to_string()))
@@ -145,9 +139,4 @@ pub(super) fn inbox_of(row: &Row) -> Result<(InboxEntry, u32), StoreError> {
         sealed: row.get("sealed"),
     };
     Ok((entry, u32::try_from(count(row, "times")).unwrap_or(u32::MAX)))
-}
-
-/// A text that came from outside, as a column can hold it: a column of text has no zero character.
-pub(super) fn storable(text: &str) -> Cow<'_, str> {
-    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }

@@ -6,7 +6,8 @@ use sqlx::Row as _;
 use tulbur_core::Timestamp;
 
 use super::dialect::{self, Connection, Pool, Row, store_error};
-use super::statement::{Value, maybe, statement, text, time};
+use super::statement::statement;
+use super::value::{Value, maybe, text, time};
 use crate::error::StoreError;
 use crate::store::{Claim, Settle};
 

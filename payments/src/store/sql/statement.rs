@@ -1,43 +1,10 @@
 //! Statements about many records at once.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use tulbur_core::Timestamp;
-
 use super::dialect::{Connection, Row, bind_rows, store_error};
-use super::rows::{json, storable};
+use super::value::{Kind, Value};
 use crate::error::StoreError;
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Text,
-    Number,
-}
-
-/// What stands in a column.
-pub(crate) enum Value<'a> {
-    Text(Cow<'a, str>),
-    Number(i64),
-    Nothing,
-}
-
-pub(super) fn text(text: &str) -> Value<'_> {
-    Value::Text(storable(text))
-}
-
-pub(super) fn body<T: serde::Serialize>(record: &T) -> Result<Value<'static>, StoreError> {
-    Ok(Value::Text(json(record)?.into()))
-}
-
-pub(super) fn time(at: Timestamp) -> Value<'static> {
-    Value::Number(at.as_millis())
-}
-
-pub(super) fn maybe<'a, T>(value: Option<T>, some: impl Fn(T) -> Value<'a>) -> Value<'a> {
-    value.map_or(Value::Nothing, some)
-}
 
 /// A statement about many records, which are its rows called `new`; `place` counts them.
 pub(super) struct Statement {
@@ -49,7 +16,7 @@ pub(super) struct Statement {
 macro_rules! statement {
     ($name:ident ($($column:ident: $kind:ident),*) $sql:expr) => {
         static $name: super::statement::Statement = super::statement::Statement {
-            columns: &[$((stringify!($column), super::statement::Kind::$kind)),*],
+            columns: &[$((stringify!($column), super::value::Kind::$kind)),*],
             sql: std::sync::LazyLock::new(|| $sql.replace("{new}", &super::dialect::source($name.columns))),
         };
     };

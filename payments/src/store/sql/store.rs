@@ -5,15 +5,17 @@ use sqlx::Row as _;
 use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OrderRef, ProviderRef, Timestamp};
 
+use super::super::TheStore;
 use super::alone;
 use super::batch::commit_batch;
-use super::dialect::{self, TheStore, store_error};
+use super::dialect::{self, store_error};
 use super::due;
 use super::known::{Sought, known};
 use super::rows::{
     card_of, count, inbox_of, key_of, operation_of, order_of, payment_of, read_bodies, read_body, readable,
-    skip, storable, time,
+    skip, time,
 };
+use super::value::storable;
 use crate::error::StoreError;
 use crate::model::event::{AttentionItem, Event, HistoryEntry};
 use crate::model::operation::{IdempotencyKey, KeyRecord, OperationRecord};

@@ -7,8 +7,10 @@ use sqlx::Row as _;
 use tulbur_core::{OrderRef, ProviderRef, Timestamp};
 
 use super::dialect::{Connection, Row, store_error};
-use super::rows::{channel_word, storable};
-use super::statement::{Value, body, maybe, statement, text, time};
+use super::rows::channel_word;
+use super::statement::statement;
+use super::value::storable;
+use super::value::{Value, body, maybe, text, time};
 use crate::error::StoreError;
 use crate::model::event::{AttentionItem, Event, HistoryEntry};
 use crate::model::operation::{KeyRecord, KeySubject, OperationRecord};

@@ -11,12 +11,10 @@ use sqlx::sqlite::SqliteArguments;
 use tokio::sync::mpsc;
 use tulbur_core::Timestamp;
 
-use super::sql::rows::json;
-use super::sql::statement::{Kind, Value};
+use super::sql::value::{Kind, Value, json};
 use crate::error::StoreError;
 use crate::store::{Changes, Wake};
 
-pub(super) type TheStore = super::SqliteStore;
 pub(super) type Pool = sqlx::sqlite::SqlitePool;
 pub(super) type Connection = sqlx::sqlite::SqliteConnection;
 pub(super) type Row = sqlx::sqlite::SqliteRow;

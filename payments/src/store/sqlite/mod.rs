@@ -45,6 +45,9 @@ pub struct SqliteStore {
     clock: StoreClock,
 }
 
+/// The name that the statements of both databases know it by.
+type TheStore = SqliteStore;
+
 impl SqliteStore {
     /// Opens the file, makes it if it is missing, and brings its tables up to date.
     ///
