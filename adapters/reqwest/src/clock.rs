@@ -1,3 +1,5 @@
+//! The system's clocks, with tokio's timer.
+
 use std::time::Duration;
 
 use tulbur_core::{Clock, Monotonic, Timestamp, async_trait, system_monotonic, system_now};

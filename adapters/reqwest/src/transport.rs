@@ -1,3 +1,5 @@
+//! Sends requests with reqwest, and says of each failure whether the request may have left.
+
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
