@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::control;
-use crate::desk::{AnyRoom, Room};
+use crate::delivery::deliver;
 use crate::error::SandboxError;
 use crate::galaxy_pay::GalaxyPay;
 use crate::golomt_ecommerce::GolomtEcommerce;
@@ -23,7 +23,7 @@ use crate::golomt_mini_app::GolomtMiniApp;
 use crate::intake;
 use crate::plugin::Plugin;
 use crate::provider::Provider;
-use crate::push;
+use crate::room::{AnyRoom, Room};
 use crate::serve::serve;
 use crate::vault::Vault;
 
@@ -173,8 +173,8 @@ impl SandboxBuilder {
             control::room(&rooms, &id)?.set_push_address(Some(address))?;
         }
         for (listener, room) in listeners {
-            let routes = Arc::clone(&room).routes();
-            tasks.spawn(push::deliver(Arc::clone(&room), client.clone()));
+            let routes = room.routes();
+            tasks.spawn(deliver(Arc::clone(&room), client.clone()));
             tasks.spawn(tick(Arc::clone(&room)));
             let handler =
                 move |request: Request<Body>| intake::handle(Arc::clone(&room), routes.clone(), request);
@@ -228,7 +228,7 @@ async fn tick(room: Arc<dyn AnyRoom>) {
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        Arc::clone(&room).tick();
+        room.tick();
     }
 }
 

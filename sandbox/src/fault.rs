@@ -205,6 +205,19 @@ impl Fault {
     }
 }
 
+/// How something that is signed must be wrong, because a fault was ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tamper {
+    /// Not at all.
+    #[default]
+    None,
+    /// The amount is changed after signing.
+    Amount,
+    /// It is signed with another key.
+    Key,
+}
+
 /// Takes the faults that strike a request, counting them down; the same list decides again for the next request.
 pub(crate) fn take_for_request(
     faults: &mut Vec<Fault>,

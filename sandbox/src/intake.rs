@@ -10,10 +10,10 @@ use futures_util::StreamExt as _;
 use tower::ServiceExt as _;
 
 use crate::clock::Timestamp;
-use crate::desk::AnyRoom;
 use crate::fault::{Fault, FaultKind};
 use crate::log::{LoggedRequest, Note, Verdict, redact_headers, redact_text};
 use crate::plugin::{Call, RequestHead, Tamper};
+use crate::room::AnyRoom;
 use crate::serve::Cut;
 
 /// The largest body that a provider here reads.

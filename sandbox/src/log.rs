@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::vault::lock;
+use crate::lock::lock;
 
 const REQUESTS_KEPT: usize = 500;
 const TEXT_KEPT: usize = 8 * 1024;

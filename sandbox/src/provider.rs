@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::desk::AnyRoom;
 use crate::error::SandboxError;
 use crate::fault::Fault;
 use crate::log::LoggedRequest;
 use crate::plugin::{ActionRequest, PaymentRecord, Profile};
 use crate::push::Push;
+use crate::room::AnyRoom;
 
 /// One provider of a running [`Sandbox`](crate::Sandbox): the same that the control API offers, from code.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use crate::vault::lock;
+use crate::lock::lock;
 
 const CHANGED: &str = "$changed";
 const GONE: &str = "$gone";

@@ -8,23 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::SandboxError;
+use crate::lock::lock;
 use crate::records::{changes, resolve, whole};
 
 const VERSION: u32 = 2;
 /// So much is appended before it is worth reading the file again.
 const LEAST_TAIL: u64 = 1 << 20;
-
-/// Locks a mutex whose holder may have panicked: the data behind it is only ever replaced whole.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Document {

@@ -15,8 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 
-use crate::desk::AnyRoom;
 use crate::error::SandboxError;
+use crate::room::AnyRoom;
 
 /// The rooms by provider id, as handlers share them.
 pub(crate) type Rooms = Arc<BTreeMap<String, Arc<dyn AnyRoom>>>;

@@ -11,12 +11,12 @@ use axum::routing::{get, post};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{Rooms, room};
-use crate::desk::AnyRoom;
 use crate::error::SandboxError;
 use crate::fault::{Fault, FaultKind};
 use crate::log::{LoggedRequest, redact_text};
 use crate::plugin::{ActionRequest, PaymentRecord, Profile};
 use crate::push::Push;
+use crate::room::AnyRoom;
 use crate::switch::{Switch, SwitchValues};
 
 const SHOWN: usize = 100;

@@ -8,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 
 use super::answer::{self, Answer};
+use super::call::{Message, Outcome, Refusal};
 use super::fields::{Fields, check_date};
 use super::order::{CHECKOUT_FIELDS, LINK_ORDER_FIELDS, METHOD_FIELDS, ORDER_FIELDS, SOURCE_FIELDS};
 use super::signature::{explain, signature};
 use super::{Gateway, PUSH_PATIENCE, manage, pay, profile, tokens};
-use crate::error::SandboxError;
-use crate::plugin::{Call, Note, Ticket};
+use crate::plugin::{Call, Note};
 
 /// The gateway's calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,60 +126,6 @@ pub(super) fn routes() -> Router<Gateway> {
         }
     }
     router
-}
-
-/// A call that has been let in.
-pub(super) struct Message {
-    /// It came to an address that only older samples call.
-    pub(super) by_old_address: bool,
-    pub(super) request_id: String,
-    pub(super) data: Fields,
-}
-
-/// A call that the gateway refuses.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) code: String,
-    pub(super) message: String,
-    /// For the request log, where it may be longer than a message.
-    pub(super) explanation: Option<String>,
-}
-
-impl Refusal {
-    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), explanation: None }
-    }
-
-    /// Explains itself to the developer beyond what the message says.
-    pub(super) fn because(mut self, explanation: impl Into<String>) -> Self {
-        self.explanation = Some(explanation.into());
-        self
-    }
-}
-
-/// What a field's reader refuses is a bad request.
-impl From<String> for Refusal {
-    fn from(message: String) -> Self {
-        Self::new("400", message)
-    }
-}
-
-impl From<SandboxError> for Refusal {
-    fn from(error: SandboxError) -> Self {
-        Self::new("500", error.to_string())
-    }
-}
-
-/// An answer, and a notification that must have been tried before it leaves.
-pub(super) struct Outcome {
-    pub(super) answer: Answer,
-    pub(super) wait: Option<Ticket>,
-}
-
-impl From<Answer> for Outcome {
-    fn from(answer: Answer) -> Self {
-        Self { answer, wait: None }
-    }
 }
 
 async fn handle(
@@ -320,18 +266,6 @@ fn check_api_key(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Refusal> 
         _ => "the header apiKey is not this merchant's API key",
     };
     Err(Refusal::new("401", format!("Invalid API key: {why}")))
-}
-
-impl Gateway {
-    /// Refuses a `requestID` that a call which changed something has used.
-    fn check_request_id(&self, request_id: &str) -> Result<(), Refusal> {
-        let watched = matches!(self.desk.switch("duplicate-key").as_str(), "both" | "request-id");
-        if watched && self.desk.read(|state| state.request_ids.contains_key(request_id)) {
-            return Err(Refusal::new("409", "Duplicate transaction: this requestID has been used")
-                .because(format!("requestID {request_id:?} has been used (switch duplicate-key)")));
-        }
-        Ok(())
-    }
 }
 
 /// An address that the gateway does not have.

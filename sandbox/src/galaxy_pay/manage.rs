@@ -2,9 +2,9 @@
 
 use super::Gateway;
 use super::answer::{self, Answer};
-use super::api::{Message, Outcome, Refusal};
+use super::call::{Message, Outcome, Refusal};
+use super::duplicates::{duplicate, is_used, used};
 use super::fields::{amount_text, check_date, parse_amount};
-use super::pay::{duplicate, is_used};
 use super::state::{self, Books, Kind, Payment, Refund};
 use crate::plugin::{PaymentState, Timestamp};
 
@@ -204,16 +204,12 @@ fn live_in<'a>(tx: &'a mut Books<'_>, id: &str) -> Result<&'a mut Payment, Refus
     tx.state_mut().payments.get_mut(id).ok_or_else(|| Refusal::new("400", "Transaction not found"))
 }
 
-pub(super) fn used(tx: &mut Books<'_>, message: &Message) {
-    tx.state_mut().request_ids.insert(message.request_id.clone(), ());
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::desk::Room;
+    use crate::room::Room;
     use crate::vault::Vault;
 
     #[test]

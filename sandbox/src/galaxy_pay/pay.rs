@@ -1,16 +1,17 @@
 //! The calls that begin a payment.
 
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tulbur_qr::{Initiation, Payload, Rules, VietQr};
 
 use super::Gateway;
 use super::answer::{Answer, Opened};
-use super::api::{Message, Outcome, Refusal};
+use super::call::{Message, Outcome, Refusal};
 use super::cards::{CardOutcome, TestCard};
+use super::duplicates::{duplicate, is_used};
 use super::fields::parse_amount;
 use super::order::{ApiOperation, Order, Source};
 use super::state::{self, Books, Done, Kind, Payment};
+use super::tokens::customer;
 use crate::fault::FaultKind;
 
 /// The bank in the sandbox's VietQR codes: the one of the specification's vector.
@@ -140,21 +141,6 @@ pub(super) fn checkout(gateway: &Gateway, message: &Message) -> Result<Outcome, 
     gateway.opened(Kind::Checkout, order)
 }
 
-/// A mark by which a customer's linked cards are found again. A customer token is renewed every week, so what counts is
-/// the subject in it where it has one (assumption); its own signature cannot be checked here.
-pub(super) fn customer(token: &str) -> String {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-    let subject = token
-        .split('.')
-        .nth(1)
-        .and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok())
-        .and_then(|claims| serde_json::from_slice::<serde_json::Value>(&claims).ok())
-        .and_then(|claims| claims["sub"].as_str().map(str::to_owned));
-    hex::encode(&Sha256::digest(subject.as_deref().unwrap_or(token))[..12])
-}
-
 /// `transaction/createPaymentLink`.
 pub(super) fn payment_link(gateway: &Gateway, message: &Message) -> Result<Outcome, Refusal> {
     #[derive(Serialize)]
@@ -233,15 +219,6 @@ pub(super) fn page_path(payment: &Payment) -> String {
         (Kind::PayWithOption, _) => format!("/payWithOption/{}", payment.id),
         _ => format!("/pay/{}", payment.id),
     }
-}
-
-pub(super) fn is_used(tx: &Books<'_>, order_id: &str) -> bool {
-    tx.state().orders.contains_key(order_id) || tx.state().refund_orders.contains_key(order_id)
-}
-
-pub(super) fn duplicate(order_id: &str) -> Refusal {
-    Refusal::new("409", "Duplicate transaction: this orderID or requestID has been used")
-        .because(format!("orderID {order_id:?} or the requestID has been used (switch duplicate-key)"))
 }
 
 /// The VietQR text of a payment: an account of its own, so that money that comes finds its payment.

@@ -5,9 +5,11 @@
 
 pub(crate) mod answer;
 mod api;
+mod call;
 pub(crate) mod cards;
 pub(crate) mod checksum;
-pub(crate) mod pages;
+pub(crate) mod html;
+mod pages;
 mod profile;
 pub(crate) mod request;
 mod settlement;

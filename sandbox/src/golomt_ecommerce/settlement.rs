@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Bank;
 use super::answer::{self, Shape};
-use super::api::{Operation, Refusal};
+use super::call::{Operation, Refusal};
 use super::request::amount_in_form;
 use super::state::{BankPayment, Kind};
 use crate::plugin::Timestamp;

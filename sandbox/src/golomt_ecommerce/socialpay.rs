@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Bank;
 use super::cards::TEST_CARDS;
-use super::pages::{message, render};
+use super::html::{message, render};
 use super::state::{self, BankPayment, Books, Done};
 use super::texts::{Language, Texts};
 use crate::plugin::PaymentState;

@@ -390,8 +390,8 @@ mod tests {
     use super::super::GolomtEcommerce;
     use super::super::cards::TEST_CARDS;
     use super::*;
-    use crate::desk::Room;
     use crate::plugin::Desk;
+    use crate::room::Room;
     use crate::vault::Vault;
 
     fn bank_with(id: &str) -> Desk<BankState> {

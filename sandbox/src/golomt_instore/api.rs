@@ -377,7 +377,7 @@ mod tests {
 
     use super::super::{DEFAULT_SECRET, DEFAULT_TERMINAL, GolomtInstore};
     use super::*;
-    use crate::desk::Room;
+    use crate::room::Room;
     use crate::vault::Vault;
 
     const ALL: [Operation; 7] = [

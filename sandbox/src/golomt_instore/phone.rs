@@ -15,7 +15,7 @@ use tulbur_qr::Payload;
 use super::code::{CODE_LINK, KEY_LINK};
 use super::state::{self, Channel, Invoice};
 use super::{Bank, InstoreState};
-use crate::golomt_ecommerce::pages::{asset, render, written_amount};
+use crate::golomt_ecommerce::html::{asset, render, written_amount};
 use crate::plugin::PaymentState;
 
 pub(super) fn routes() -> Router<Bank> {

@@ -3,6 +3,7 @@
 //! Written from the part of the bank's page that is known and from what public clients send and read. The customers are
 //! invented: no register number, account, phone or address here can belong to anybody.
 
+mod address;
 mod api;
 mod customers;
 mod page;
@@ -103,7 +104,7 @@ impl Plugin for GolomtMiniApp {
             return Err(SandboxError::invalid(format!("unknown detail {name:?}; there is url")));
         }
         if let Some(url) = action.details.get("url") {
-            page::check_url(url).map_err(SandboxError::invalid)?;
+            address::check_url(url).map_err(SandboxError::invalid)?;
         }
         let opened = state::mint(tx, customer, action.details.get("url").map(String::as_str));
         Ok(opened.address.unwrap_or(opened.token))

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::address::with_token;
 use super::customers::Customer;
-use super::page;
 use crate::plugin::{Records, Timestamp, Transaction};
 
 /// SocialPay's memory. It is opaque to everybody else; see [`PaymentRecord`](crate::PaymentRecord) for the view.
@@ -56,7 +56,7 @@ pub(super) struct Opened {
 /// The customer opens the mini app: SocialPay makes a one-time token.
 pub(super) fn mint(tx: &mut Books<'_>, customer: &Customer, url: Option<&str>) -> Opened {
     let token = uuid::Uuid::new_v4().simple().to_string();
-    let address = url.map(|url| page::with_token(url, &token, &tx.switch("token-address")));
+    let address = url.map(|url| with_token(url, &token, &tx.switch("token-address")));
     let made = Token { customer: customer.name.to_owned(), made_at: tx.now(), used_at: None };
     tx.state_mut().tokens.insert(token.clone(), made);
     Opened { token, address }
