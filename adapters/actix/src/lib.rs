@@ -53,21 +53,18 @@
 //! # }
 //! ```
 
-use std::convert::Infallible;
-
-use actix_web::body::BodyStream;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-use futures_util::StreamExt;
-use tulbur_web::{Body, Web, WebRequest, WebResponse};
+use tulbur_web::Web;
 
-use unread::Unread;
+use request::read;
+use response::respond;
 
 pub use ipn::VerifiedIpn;
 
 mod ipn;
+mod request;
+mod response;
 mod unread;
 
 /// The payers' pages and the providers' routes, for a scope where the public address points, or for the application
@@ -103,42 +100,6 @@ async fn handle(web: Web, request: HttpRequest, payload: Payload) -> HttpRespons
 fn below_the_mount<'a>(path: &'a str, rest: &str) -> &'a str {
     let room = rest.matches('/').count() + 1;
     path.rmatch_indices('/').nth(room).map_or(path, |(start, _)| &path[start..])
-}
-
-/// A request with its body, as long as that keeps the limits of size and time.
-async fn read(request: &HttpRequest, path: &str, mut payload: Payload) -> Result<WebRequest, Unread> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let body = match tulbur_web::read_body(announced, &mut payload).await {
-        Ok(body) => body,
-        Err(answer) => return Err(Unread { answer, payload }),
-    };
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = request.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
-    Ok(WebRequest {
-        method: request.method().as_str().to_owned(),
-        path: path.to_owned(),
-        query: request.uri().query().map(str::to_owned),
-        headers: headers.collect(),
-        body,
-    })
-}
-
-fn respond(answer: WebResponse) -> HttpResponse {
-    // A provider's acknowledgement may name any status; one that HTTP does not have must not become a success.
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = match answer.body {
-        Body::Full(bytes) => HttpResponse::with_body(status, bytes).map_into_boxed_body(),
-        Body::Stream(stream) => {
-            let stream = BodyStream::new(stream.map(Ok::<_, Infallible>));
-            HttpResponse::with_body(status, stream).map_into_boxed_body()
-        }
-    };
-    for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().append(HeaderName::from_static(name), value);
-        }
-    }
-    response
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use actix_web::web::Payload;
 use tulbur_core::Bytes;
 use tulbur_web::WebResponse;
 
-use crate::respond;
+use crate::response::respond;
 
 /// An answer that ends its connection, because what the sender still sends is not read.
 ///

@@ -3,14 +3,14 @@
 use futures_util::{Stream, StreamExt};
 use tulbur_core::Bytes;
 
-use crate::http::WebResponse;
-use crate::web::Web;
+use crate::http::{BODY_LIMIT, BODY_TIMEOUT, WebResponse};
 
 /// How much of a body that is too long is read and thrown away, so that its sender comes to read the answer
 /// instead of finding the connection cut.
 const DISCARD: usize = 4 * 1024 * 1024;
 
-/// Reads a body up to [`Web::BODY_LIMIT`] and no longer than [`Web::BODY_TIMEOUT`]. For adapters.
+/// Reads a body up to [`Web::BODY_LIMIT`](crate::Web::BODY_LIMIT) and no longer than [`Web::BODY_TIMEOUT`](crate::Web::BODY_TIMEOUT). For
+/// adapters.
 ///
 /// `content_length` is the text of that header, where there is one; what it says is not relied on.
 ///
@@ -22,11 +22,11 @@ where
 {
     let mut body = body;
     let announced = content_length.and_then(|length| length.parse().ok()).unwrap_or(0);
-    let answer = match tokio::time::timeout(Web::BODY_TIMEOUT, collect(&mut body, announced)).await {
+    let answer = match tokio::time::timeout(BODY_TIMEOUT, collect(&mut body, announced)).await {
         Ok(Ok(body)) => return Ok(body),
         Ok(Err(Unread::TooLong(read))) => {
             // Bounded by size here and by time there.
-            drop(tokio::time::timeout(Web::BODY_TIMEOUT, discard(&mut body, DISCARD - read)).await);
+            drop(tokio::time::timeout(BODY_TIMEOUT, discard(&mut body, DISCARD - read)).await);
             WebResponse::body_too_large()
         }
         Ok(Err(Unread::Cut)) => WebResponse::body_unreadable(),
@@ -45,13 +45,13 @@ async fn collect<S, E>(stream: &mut S, announced: usize) -> Result<Bytes, Unread
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    if announced > Web::BODY_LIMIT {
+    if announced > BODY_LIMIT {
         return Err(Unread::TooLong(0));
     }
     let mut body = Vec::with_capacity(announced);
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Unread::Cut)?;
-        if body.len() + chunk.len() > Web::BODY_LIMIT {
+        if body.len() + chunk.len() > BODY_LIMIT {
             return Err(Unread::TooLong((body.len() + chunk.len()).min(DISCARD)));
         }
         body.extend_from_slice(&chunk);
@@ -94,7 +94,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_limit_holds_whatever_is_announced() {
-        let limit = Web::BODY_LIMIT;
+        let limit = BODY_LIMIT;
         assert_eq!(answered(chunks(limit, 1), Some(limit)).await.unwrap().len(), limit);
         assert_eq!(answered(chunks(limit / 16, 16), None).await.unwrap().len(), limit);
         assert_eq!(answered(chunks(limit / 16, 17), None).await, Err(413));
@@ -115,7 +115,7 @@ mod tests {
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let silent = || stream::pending::<Result<Bytes, Infallible>>();
         assert_eq!(answered(silent(), None).await, Err(408));
-        assert_eq!(answered(silent(), Some(Web::BODY_LIMIT + 1)).await, Err(413));
+        assert_eq!(answered(silent(), Some(BODY_LIMIT + 1)).await, Err(413));
     }
 
     #[tokio::test]

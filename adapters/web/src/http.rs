@@ -2,9 +2,15 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::Stream;
-use tulbur_core::{Bytes, Reply};
+use tulbur_core::{Bytes, Channel, Delivery, Reply};
+
+/// The longest body that is taken: several times what any provider sends.
+pub(crate) const BODY_LIMIT: usize = 64 * 1024;
+/// How long a body may take to arrive.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A request, free of any framework.
 ///
@@ -30,6 +36,17 @@ impl WebRequest {
             .iter()
             .find(|(header, _)| header.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// What a provider checks of it.
+    pub(crate) fn delivery(&self, channel: Channel) -> Delivery<'_> {
+        Delivery {
+            channel,
+            method: &self.method,
+            query: self.query.as_deref(),
+            headers: &self.headers,
+            body: &self.body,
+        }
     }
 }
 
@@ -114,10 +131,7 @@ impl WebResponse {
 
     /// What an adapter answers when a body is longer than [`Web::BODY_LIMIT`](crate::Web::BODY_LIMIT).
     pub fn body_too_large() -> Self {
-        Self::text(
-            413,
-            format!("The body is larger than {} bytes; nothing was read or stored.", crate::Web::BODY_LIMIT),
-        )
+        Self::text(413, format!("The body is larger than {BODY_LIMIT} bytes; nothing was read or stored."))
     }
 
     /// What an adapter answers when a body ended before its announced length, or cannot be read.

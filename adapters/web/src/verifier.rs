@@ -8,13 +8,12 @@ use tulbur_core::{
     Reply, Result, Verified,
 };
 
-use crate::http::{WebRequest, WebResponse};
-use crate::web::{Web, delivery};
+use crate::http::{BODY_LIMIT, WebRequest, WebResponse};
 
 /// Checks what arrives at notification addresses, for an application that only wants that. Cheap to clone.
 ///
 /// It stores nothing, so it cannot tell a repeat from a first message, asks nobody, and ships nothing: that is the
-/// application's. [`Web`] with [`Payments`](tulbur_payments::Payments) does all of it.
+/// application's. [`Web`](crate::Web) with [`Payments`](tulbur_payments::Payments) does all of it.
 #[derive(Clone)]
 pub struct Verifier(Arc<[Arc<dyn Provider>]>);
 
@@ -58,10 +57,10 @@ impl Verifier {
         if !["GET", "POST"].contains(&request.method.as_str()) {
             return Err(WebResponse::method_not_allowed(&["GET", "POST"]));
         }
-        if request.body.len() > Web::BODY_LIMIT {
+        if request.body.len() > BODY_LIMIT {
             return Err(WebResponse::body_too_large());
         }
-        let delivery = delivery(Channel::Notify, request);
+        let delivery = request.delivery(Channel::Notify);
         let mut refused = None;
         for provider in self.candidates(name)? {
             let ipn = ipn(&**provider);
@@ -248,7 +247,7 @@ mod tests {
         let verifier = Verifier::new([account("a", "a", true)]).unwrap();
         assert_eq!(status(&verifier, None, &request("HEAD", 0)), Err(405));
         assert_eq!(status(&verifier, None, &request("DELETE", 0)), Err(405));
-        assert_eq!(status(&verifier, None, &request("POST", Web::BODY_LIMIT)), Ok("a".into()));
-        assert_eq!(status(&verifier, None, &request("POST", Web::BODY_LIMIT + 1)), Err(413));
+        assert_eq!(status(&verifier, None, &request("POST", BODY_LIMIT)), Ok("a".into()));
+        assert_eq!(status(&verifier, None, &request("POST", BODY_LIMIT + 1)), Err(413));
     }
 }

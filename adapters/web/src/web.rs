@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tulbur_core::{Channel, Delivery, ErrorKind, Language, Url};
+use tulbur_core::{Channel, ErrorKind, Language, Url};
 use tulbur_payments::{Error, EventKind, NotifyTarget, PageSecret, PaymentRecord, Payments, Status, Timing};
 
 use crate::events;
-use crate::http::{Body, WebRequest, WebResponse};
+use crate::http::{self, Body, WebRequest, WebResponse};
 use crate::pages::{self, Frame, Problem};
 use crate::route::{Page, Route};
 use crate::texts::{Texts, texts};
@@ -106,10 +106,10 @@ impl fmt::Debug for Web {
 impl Web {
     /// The longest body that is taken: several times what any provider sends. An adapter stops reading there and
     /// answers [`WebResponse::body_too_large`].
-    pub const BODY_LIMIT: usize = 64 * 1024;
+    pub const BODY_LIMIT: usize = http::BODY_LIMIT;
 
     /// How long a body may take to arrive. An adapter then answers [`WebResponse::body_too_slow`].
-    pub const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+    pub const BODY_TIMEOUT: Duration = http::BODY_TIMEOUT;
 
     /// The first parts of the paths below the mount; everything else there is the application's own.
     pub const ROOMS: [&str; 5] = ["notify", "return", "checkout", "display", "assets"];
@@ -167,13 +167,13 @@ impl Web {
     }
 
     async fn notify(&self, target: NotifyTarget<'_>, request: &WebRequest) -> WebResponse {
-        let reply = self.0.payments.notify(target, delivery(Channel::Notify, request)).await;
+        let reply = self.0.payments.notify(target, request.delivery(Channel::Notify)).await;
         WebResponse::reply(reply)
     }
 
     async fn returned(&self, account: &str, secret: &str, request: &WebRequest) -> WebResponse {
         let Some(secret) = PageSecret::parse(secret) else { return self.not_found(request) };
-        let delivery = delivery(Channel::Return, request);
+        let delivery = request.delivery(Channel::Return);
         let back = self.0.payments.returned(account, &secret, delivery).await;
         match back.and_then(|record| self.0.payments.result_url(&record)) {
             Ok(address) => pages::guarded(WebResponse::see_other(address)),
@@ -369,16 +369,6 @@ impl Web {
             to_payment: None,
         };
         self.problem(request, record, problem).with("retry-after", "5")
-    }
-}
-
-pub(crate) fn delivery(channel: Channel, request: &WebRequest) -> Delivery<'_> {
-    Delivery {
-        channel,
-        method: &request.method,
-        query: request.query.as_deref(),
-        headers: &request.headers,
-        body: &request.body,
     }
 }
 
