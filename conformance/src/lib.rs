@@ -17,6 +17,7 @@
 //! the counterpart cannot do is shown as ignored, with the reason. An ability that is present but refuses is a failure.
 
 mod broken;
+mod check;
 mod checks;
 mod counterpart;
 mod logs;
@@ -31,8 +32,9 @@ mod under_test;
 mod wire;
 mod world;
 
+pub use check::{Check, Verdict};
 pub use counterpart::{Books, Counterpart, CounterpartError, Deed, OtherSideFault, Skill};
 #[cfg(feature = "sandbox-control")]
 pub use sandbox::{SandboxCounterpart, Step};
-pub use suite::{Check, Report, Suite, Verdict, main};
+pub use suite::{Report, Suite, main};
 pub use under_test::{Acknowledgements, AnswerRules, Keys, Member, NotificationRules, Returned, UnderTest};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tulbur_core::{Ability, ErrorKind, FlowStart, NotifyAddress, ProofBy, Provider, QueryBy, abilities};
 
+use crate::check::List;
 use crate::ops::Op;
-use crate::suite::List;
 use crate::world::{Checked, World, ensure, fail};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tulbur_core::{HttpResponse, PaymentStatus, Provider};
 
+use crate::check::List;
 use crate::ops::Op;
-use crate::suite::List;
 use crate::wire::Trouble;
 use crate::world::{Checked, World, ensure, ignore};
 

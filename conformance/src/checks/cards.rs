@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tulbur_core::{CardInfo, CardSetupState, NotifyAddress, Outcome, PaymentStatus, Provider};
 
+use crate::check::List;
 use crate::counterpart::{Deed, Skill};
 use crate::ops::error_of;
-use crate::suite::List;
 use crate::world::{Checked, World, ensure, fail};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tulbur_core::{CancelRequest, CaptureRequest, PaymentStatus, Provider, VoidRequest};
 
+use crate::check::List;
 use crate::counterpart::Deed;
 use crate::ops::{error_of, operation_ref};
-use crate::suite::List;
 use crate::world::{Checked, World, ensure, fail};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {

@@ -19,7 +19,7 @@ use tulbur_core::{
     Timestamp, TransportError, TransportFault, async_trait,
 };
 
-use crate::suite::List;
+use crate::check::List;
 use crate::under_test::{Keys, UnderTest};
 
 /// Adds every check that applies.

@@ -7,9 +7,9 @@ use tulbur_core::{
     Provider, ProviderOptions, RandomIds, RefRule,
 };
 
+use crate::check::List;
 use crate::counterpart::{Deed, OtherSideFault, Skill};
 use crate::ops::{Op, error_of};
-use crate::suite::List;
 use crate::world::{Checked, World, ensure};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {

@@ -7,11 +7,11 @@ use tulbur_core::{
     PaymentRef, PaymentStatus, Proof, Provider, Reply,
 };
 
+use crate::check::List;
 use crate::counterpart::Deed;
 use crate::mailbox::Letter;
 use crate::ops::error_of;
 use crate::spots::{Spot, doubled, without};
-use crate::suite::List;
 use crate::under_test::{Keys, Member, NotificationRules};
 use crate::world::{Checked, World, ensure, fail, ignore};
 

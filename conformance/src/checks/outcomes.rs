@@ -7,9 +7,9 @@ use std::time::Duration;
 use tulbur_core::{Effect, Error, ErrorKind, Outcome, Provider, QueryBy};
 
 use crate::broken::{Behaviour, Broken, Nobody};
+use crate::check::List;
 use crate::counterpart::{OtherSideFault, Skill};
 use crate::ops::{Learnt, Op, error_of};
-use crate::suite::List;
 use crate::wire::Trouble;
 use crate::world::{Checked, World, ensure, ignore};
 

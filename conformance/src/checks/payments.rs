@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tulbur_core::{ErrorKind, NextAction, Outcome, PaymentRef, PaymentStatus, Provider, Way};
 
+use crate::check::List;
 use crate::counterpart::Deed;
 use crate::logs::Logs;
 use crate::ops::{Op, error_of};
-use crate::suite::List;
 use crate::wire::Trouble;
 use crate::world::{Checked, Stop, World, ensure, ignore};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tulbur_core::{NextAction, Provider, Way};
 
-use crate::suite::List;
+use crate::check::List;
 use crate::world::{Checked, World, ensure, fail};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tulbur_core::{Money, Outcome, PaymentRef, Provider, RefundStatus};
 
+use crate::check::List;
 use crate::ops::{error_of, refund_request};
-use crate::suite::List;
 use crate::world::{Checked, World, ensure, fail};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {

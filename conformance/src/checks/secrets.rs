@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tulbur_core::Provider;
 
 use crate::broken::{Behaviour, Broken};
+use crate::check::List;
 use crate::ops::Op;
-use crate::suite::List;
 use crate::wire::Trouble;
 use crate::world::{Checked, World, ensure};
 
