@@ -1,15 +1,27 @@
 //! The saved cards that every run begins with, saved once by the engine itself.
 
+use std::cell::OnceCell;
+
 use tulbur_core::AccountName;
 use tulbur_payments::{CardRecord, CustomerRef, OpenCardSetup, Records};
 
 use crate::bank::ACCOUNTS;
 use crate::calls::CUSTOMER;
-use crate::run::with_bare_runner;
+use crate::runner::with_bare_runner;
 use crate::story::parse;
 
+thread_local! {
+    /// The saved cards of every run, as the engine once stored them.
+    static CARDS: OnceCell<Vec<CardRecord>> = const { OnceCell::new() };
+}
+
+/// The saved cards of every run.
+pub(crate) fn saved() -> Vec<CardRecord> {
+    CARDS.with(|cards| cards.get_or_init(save).clone())
+}
+
 /// Saves one card at each account, in a world of their own.
-pub(crate) fn save() -> Vec<CardRecord> {
+fn save() -> Vec<CardRecord> {
     let story = parse("process A\nend at 1h\n").expect("it is a story");
     with_bare_runner(&story, |payments, store| {
         Box::pin(async move {

@@ -1,6 +1,6 @@
 //! Faults: at which point of a run they occur, what they do, and how often each kind occurred.
 
-use crate::sim::{Micros, ProcessId};
+use crate::units::{Micros, ProcessId};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {

@@ -2,8 +2,8 @@
 
 use crate::fault::{Fault, Moment, Point, Rule};
 use crate::random::Random;
-use crate::sim::{DAY, HOUR, MINUTE, Micros, SECOND};
 use crate::story::{Action, Call, Database, Note, Process, Story};
+use crate::units::{DAY, HOUR, MINUTE, Micros, SECOND};
 
 mod plots;
 

@@ -17,9 +17,11 @@ mod process;
 pub mod random;
 pub mod report;
 mod run;
+mod runner;
 pub mod shrink;
 pub mod sim;
 mod store;
 pub mod story;
+pub mod units;
 
 pub use run::run;

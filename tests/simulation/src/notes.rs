@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sim::{Micros, ProcessId};
+use crate::units::{Micros, ProcessId};
 
 /// A committed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +103,11 @@ impl Answer {
             Self::Missing(_) => "missing",
             Self::NotMade => "not-made",
         }
+    }
+
+    /// Whether the call was made at all.
+    pub fn was_made(&self) -> bool {
+        *self != Self::NotMade
     }
 
     /// Whether the caller is told that no money moved.

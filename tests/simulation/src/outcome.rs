@@ -11,8 +11,9 @@ use crate::bank::Entry;
 use crate::fault::FaultCounts;
 use crate::notes::Notes;
 use crate::random::Digest;
-use crate::sim::{Micros, Sim};
+use crate::sim::Sim;
 use crate::store::at_once;
+use crate::units::Micros;
 
 /// A payment as it is stored at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]

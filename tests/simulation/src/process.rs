@@ -18,8 +18,9 @@ use tulbur_payments::{
 use crate::bank::{ACCOUNTS, provider};
 use crate::fault::{Fault, Kind, Point};
 use crate::notes::Heard;
-use crate::sim::{HOUR, ProcessId, SECOND, Sim};
+use crate::sim::Sim;
 use crate::store::{SimStore, at_once, quiet_for};
+use crate::units::{HOUR, ProcessId, SECOND};
 
 /// What the engine's worker sleeps when nothing is due. The clock stretches that sleep until something is.
 const IDLE: Duration = Duration::from_secs(5);

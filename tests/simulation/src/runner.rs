@@ -1,4 +1,4 @@
-//! Runs a story: moves virtual time, ticks the processes, and does what the story says.
+//! The runner of a story: moves virtual time, ticks the processes, and does what the story says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,29 +7,22 @@ use tulbur_core::{Channel, Delivery};
 use tulbur_payments::store::Changes;
 use tulbur_payments::{CardId, CardRecord, MemoryStore, NotifyTarget, Outbox, Records, Status};
 
-use crate::bank::{ACCOUNTS, Message, Standing, garbage, text_of};
+use crate::bank::{ACCOUNTS, Message, garbage, notify, tell};
 use crate::calls::{self, Target};
-use crate::fault::{Fault, Kind, Point};
+use crate::fault::Kind;
 use crate::notes::{Answer, CallNote};
 use crate::outcome::{Outcome, collect};
 use crate::process::Process;
-use crate::sim::{DAY, Due, HOUR, MINUTE, Micros, ProcessId, SECOND, Sim, World};
+use crate::sim::{Due, Sim};
 use crate::store::at_once;
-use crate::story::{Action, Call, Note, Story};
+use crate::story::{Action, Call, Story};
+use crate::units::{DAY, HOUR, MINUTE, Micros, ProcessId, SECOND};
 
 /// How long the bank waits for the answer to a notification.
 const PATIENCE: Micros = 10 * SECOND;
 
-/// Runs a story to its end.
-pub fn run(story: &Story, loud: bool) -> Outcome {
-    let mut runner = Runner::new(story, loud);
-    runner.play();
-    let outcome = collect(&runner.sim, &runner.store);
-    runner.end();
-    outcome
-}
-
-struct Runner<'a> {
+/// A run of a story: the world, and the processes in it.
+pub(crate) struct Runner<'a> {
     story: &'a Story,
     sim: Arc<Sim>,
     store: MemoryStore,
@@ -39,29 +32,9 @@ struct Runner<'a> {
     handlers: Vec<String>,
 }
 
-thread_local! {
-    /// The saved cards of every run, as the engine once stored them.
-    static CARDS: std::cell::OnceCell<Vec<CardRecord>> = const { std::cell::OnceCell::new() };
-}
-
 impl<'a> Runner<'a> {
-    fn new(story: &'a Story, loud: bool) -> Self {
-        let cards = CARDS.with(|cards| cards.get_or_init(crate::cards::save).clone());
-        let mut runner = Self::bare(story, loud);
-        runner.cards = cards
-            .iter()
-            .map(|record| {
-                let name = record.card.account.as_str();
-                let known = ACCOUNTS.iter().find(|account| **account == name);
-                (*known.unwrap_or(&"north"), record.card.id.clone())
-            })
-            .collect();
-        at_once(runner.store.commit(Changes { cards, ..Changes::default() })).expect("the cards are new");
-        runner
-    }
-
-    /// Without saved cards.
-    fn bare(story: &'a Story, loud: bool) -> Self {
+    /// A run that has not begun, without saved cards.
+    pub(crate) fn new(story: &'a Story, loud: bool) -> Self {
         let sim = Sim::new(story.schedule, story.database, story.processes.len(), loud);
         let mut handlers: Vec<String> =
             story.processes.iter().flat_map(|process| process.handlers.clone()).collect();
@@ -77,7 +50,22 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn play(&mut self) {
+    /// Begins with these saved cards.
+    pub(crate) fn with_cards(mut self, cards: Vec<CardRecord>) -> Self {
+        self.cards = cards
+            .iter()
+            .map(|record| {
+                let name = record.card.account.as_str();
+                let known = ACCOUNTS.iter().find(|account| **account == name);
+                (*known.unwrap_or(&"north"), record.card.id.clone())
+            })
+            .collect();
+        at_once(self.store.commit(Changes { cards, ..Changes::default() })).expect("the cards are new");
+        self
+    }
+
+    /// Plays the whole story.
+    pub(crate) fn play(&mut self) {
         {
             let mut world = self.sim.world();
             world.faults.set(&self.story.rules);
@@ -95,7 +83,13 @@ impl<'a> Runner<'a> {
         self.go(self.story.ends_at);
     }
 
-    fn end(&mut self) {
+    /// What came of it so far.
+    pub(crate) fn outcome(&self) -> Outcome {
+        collect(&self.sim, &self.store)
+    }
+
+    /// Ends all processes.
+    pub(crate) fn end(&mut self) {
         self.processes.clear();
     }
 
@@ -446,94 +440,12 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Sends a notification of the story.
-fn notify(world: &mut World, note: &Note) {
-    let address = note.address.as_ref().and_then(|label| world.bank.newest(label)?.notify_url.clone());
-    let Some(name) = world.bank.newest(&note.payment).map(|entry| entry.merchant_ref.clone()) else {
-        return;
-    };
-    let Some(entry) = world.bank.entries.get_mut(&name) else { return };
-    let event = note.event.unwrap_or_else(|| {
-        entry.notified += 1;
-        entry.notified
-    });
-    let amount = note.amount.unwrap_or(entry.amount);
-    let mut message = Message::about(entry, &note.status, amount, event);
-    if note.genuine {
-        let true_one = entry.standing.as_str() == note.status;
-        entry.lied |= !true_one;
-    } else {
-        message.body = text_of(entry, &note.status, amount, event, false);
-        message.insist = false;
-    }
-    if address.is_some() {
-        message.address = address;
-        world.fault_counts.add(Kind::NotificationMisdirected);
-    }
-    if !note.genuine {
-        world.fault_counts.add(Kind::NotificationForged);
-    }
-    message.to = note.to;
-    world.after(0, Due::Deliver(Box::new(message), 0));
-}
-
-/// The bank notifies about an entry as it stands.
-pub(crate) fn tell(world: &mut World, name: &str, early: bool) {
-    let Some(entry) = world.bank.entries.get_mut(name) else { return };
-    entry.notified += 1;
-    let (event, standing) = (entry.notified, entry.standing);
-    let amount = if standing == Standing::Paid { entry.taken() } else { entry.amount };
-    let mut message = Message::about(entry, standing.as_str(), amount, event);
-    let held_back = entry.not_final_until.saturating_sub(world.now);
-    let (flow, label) = (entry.flow.clone(), entry.label.clone());
-    let mut wait = held_back + 3 * world.latency();
-    if early {
-        wait = 0;
-        world.fault_counts.add(Kind::NotificationEarly);
-    }
-    match world.faults.at(Point::Note, usize::MAX, &flow, &label) {
-        Some(Fault::Drop) => {
-            world.fault_counts.add(Kind::NotificationMissing);
-            return;
-        }
-        Some(Fault::Delay(late)) => {
-            world.fault_counts.add(Kind::NotificationLate);
-            wait += late;
-        }
-        Some(Fault::Repeat(times)) => {
-            world.fault_counts.add(Kind::NotificationRepeated);
-            for _ in 1..times {
-                let more = wait + world.latency() * 7;
-                world.after(more, Due::Deliver(Box::new(message.clone()), 0));
-            }
-        }
-        Some(Fault::Contradict) => {
-            world.fault_counts.add(Kind::NotificationContradicting);
-            if let Some(entry) = world.bank.entries.get_mut(name) {
-                let other = if standing == Standing::Paid { "declined" } else { "paid" };
-                entry.lied = true;
-                let second = Message::about(entry, other, amount, event);
-                let later = wait + world.latency() * 11;
-                world.after(later, Due::Deliver(Box::new(second), 0));
-            }
-        }
-        Some(Fault::Misdirect(other)) => {
-            if let Some(url) = world.bank.newest(&other).and_then(|entry| entry.notify_url.clone()) {
-                world.fault_counts.add(Kind::NotificationMisdirected);
-                message.address = Some(url);
-            }
-        }
-        _ => {}
-    }
-    world.after(wait, Due::Deliver(Box::new(message), 0));
-}
-
 /// Runs what saves the cards that every run begins with.
 pub(crate) fn with_bare_runner<T: Send + 'static>(
     story: &Story,
     work: impl FnOnce(tulbur_payments::Payments, MemoryStore) -> futures_util::future::BoxFuture<'static, T>,
 ) -> T {
-    let mut runner = Runner::bare(story, false);
+    let mut runner = Runner::new(story, false);
     runner.start(0, Vec::new());
     let result = Arc::new(std::sync::Mutex::new(None));
     runner.go(SECOND);
@@ -549,11 +461,4 @@ pub(crate) fn with_bare_runner<T: Send + 'static>(
     runner.end();
     let mut result = result.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     result.take().expect("the work is done within an hour")
-}
-
-impl Answer {
-    /// Whether the call was made at all.
-    pub fn was_made(&self) -> bool {
-        *self != Self::NotMade
-    }
 }

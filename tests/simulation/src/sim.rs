@@ -17,21 +17,7 @@ use crate::fault::{FaultCounts, FaultTable, Kind};
 use crate::notes::Notes;
 use crate::random::{Digest, Random};
 use crate::story::Database;
-
-/// Virtual time, in microseconds since the start of the run.
-pub type Micros = u64;
-
-/// One second.
-pub const SECOND: Micros = 1_000_000;
-/// One minute.
-pub const MINUTE: Micros = 60 * SECOND;
-/// One hour.
-pub const HOUR: Micros = 60 * MINUTE;
-/// One day.
-pub const DAY: Micros = 24 * HOUR;
-
-/// The number of a process in its story.
-pub type ProcessId = usize;
+use crate::units::{Micros, ProcessId, SECOND, time_text};
 
 /// What happens outside of all processes.
 pub(crate) type Happening = Box<dyn FnOnce(&Arc<Sim>) + Send>;
@@ -255,7 +241,7 @@ impl World {
         if is_waiting {
             self.fault_counts.add(Kind::Pause);
         }
-        self.note(|| format!("process {process} is paused for {}", crate::story::time_text(wait)));
+        self.note(|| format!("process {process} is paused for {}", time_text(wait)));
     }
 
     /// Ends a process once its present tick is over.
@@ -296,7 +282,7 @@ impl World {
         if self.loud {
             #[expect(clippy::print_stderr, reason = "a loud run was asked for")]
             {
-                eprintln!("{:>14} {}", crate::story::time_text(self.now), what());
+                eprintln!("{:>14} {}", time_text(self.now), what());
             }
         }
     }

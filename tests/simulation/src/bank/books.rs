@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::sim::{DAY, HOUR, MINUTE, Micros};
+use crate::units::{DAY, HOUR, MINUTE, Micros};
 
 /// How an entry stands at the bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

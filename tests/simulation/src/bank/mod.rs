@@ -2,9 +2,11 @@
 
 mod books;
 mod message;
+mod notify;
 mod provider;
 mod transport;
 
 pub use books::{Entry, Ledger, Move, Request, Standing};
-pub(crate) use message::{Message, garbage, text_of};
+pub(crate) use message::{Message, garbage};
+pub(crate) use notify::{notify, tell};
 pub(crate) use provider::{ACCOUNTS, provider};

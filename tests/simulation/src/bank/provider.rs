@@ -19,7 +19,8 @@ use tulbur_core::{
 
 use super::message::{NORTH_KEY, SOUTH_SALT};
 use super::transport::Wire;
-use crate::sim::{ProcessId, Sim};
+use crate::sim::Sim;
+use crate::units::ProcessId;
 
 /// The accounts. North is asked by our reference and names it. South and West know only their own; South notifies each
 /// payment at an address of its own, West all at one.

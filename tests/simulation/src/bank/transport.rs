@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use tulbur_core::{Effect, HttpRequest, HttpResponse, HttpTransport, Phase, TransportError, TransportFault};
 
 use super::books::{Asked, Twist};
+use super::notify::tell;
 use crate::fault::{Fault, Kind, Moment, Point};
-use crate::sim::{Due, ProcessId, Sim, Slot, World};
+use crate::sim::{Due, Sim, Slot, World};
+use crate::units::ProcessId;
 
 /// The network of one process.
 #[derive(Debug, Clone)]
@@ -165,7 +167,7 @@ impl Arrival {
             world.bank.handle(world.now, Asked { account: self.account, fields: &fields }, &told_otherwise);
         world.note(|| format!("bank: {} -> {}", self.body, answered.text));
         if let Some(name) = &answered.tell {
-            crate::run::tell(world, name, self.fault == Some(Fault::Early));
+            tell(world, name, self.fault == Some(Fault::Early));
         }
         for kind in self.kinds(answered.done) {
             world.fault_counts.add(kind);
@@ -174,7 +176,7 @@ impl Arrival {
         match self.fault {
             Some(Fault::Lose) => return,
             Some(Fault::Late(late)) => wait = late,
-            Some(Fault::Early) => wait = 3 * crate::sim::SECOND,
+            Some(Fault::Early) => wait = 3 * crate::units::SECOND,
             Some(Fault::Pause(long, Moment::After)) => world.pause(self.process, long),
             Some(Fault::Crash(down, Moment::After)) => world.crash(self.process, down),
             _ => {}

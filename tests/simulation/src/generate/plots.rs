@@ -2,8 +2,8 @@
 
 use super::Maker;
 use crate::fault::{Fault, Moment, Point, Rule};
-use crate::sim::{HOUR, MINUTE, Micros, SECOND};
 use crate::story::{Action, Call, Database, Note};
+use crate::units::{HOUR, MINUTE, Micros, SECOND};
 
 /// What is made of an order with this label and amount, from this time on.
 type Plot = fn(&mut Maker, Micros, &str, i64);

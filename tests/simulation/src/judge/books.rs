@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Case;
+use super::case::Case;
 
 /// Nothing about money is sent twice, and no order is debited twice by the shop.
 pub(super) fn nothing_twice(case: &mut Case<'_>) {

@@ -1,9 +1,10 @@
 //! Checks the expectations that a story states itself.
 
-use super::Complaint;
+use super::case::Complaint;
 use crate::notes::Answer;
 use crate::outcome::Outcome;
-use crate::story::{Count, Expect, Story, time_text};
+use crate::story::{Count, Expect, Story};
+use crate::units::time_text;
 
 /// What of a story's own expectations is not so.
 pub fn expectations(story: &Story, outcome: &Outcome) -> Vec<Complaint> {

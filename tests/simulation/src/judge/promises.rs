@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BOUND, Case};
+use super::case::Case;
+
+/// The most questions about one payment, and the most lines of its history, in one run.
+pub const BOUND: u64 = 250;
 
 /// One `Paid` per order, none without a debit, and further debits are reported.
 pub(super) fn orders(case: &mut Case<'_>) {

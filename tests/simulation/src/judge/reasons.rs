@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Case, Complaint};
+use super::case::{Case, Complaint};
 use crate::fault::Kind;
 use crate::notes::{Answer, CallNote};
 use crate::outcome::{Outcome, PaymentSeen};
-use crate::sim::{HOUR, Micros, SECOND};
 use crate::story::{Action, Call, Database, Story};
+use crate::units::{HOUR, Micros, SECOND};
 
 /// Less than the lease of any write.
 const WITHIN_A_LEASE: Micros = 115 * SECOND;
@@ -340,7 +340,7 @@ fn in_time(story: &Story, case: &mut Case<'_>) {
 
 /// What is wrong where only the story tells whether a fault can be the reason.
 pub(super) fn by_story(story: &Story, outcome: &Outcome) -> Vec<Complaint> {
-    let mut case = Case { outcome, complaints: Vec::new() };
+    let mut case = Case::new(outcome);
     if !clocks_are_wrong(story) {
         taken_over(story, &mut case);
         unknown(&mut case);
@@ -348,5 +348,5 @@ pub(super) fn by_story(story: &Story, outcome: &Outcome) -> Vec<Complaint> {
     recorded(&mut case);
     contradictions(story, &mut case);
     in_time(story, &mut case);
-    case.complaints
+    case.into_complaints()
 }

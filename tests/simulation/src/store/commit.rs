@@ -6,10 +6,11 @@ use tulbur_core::OperationState;
 use tulbur_payments::store::Changes;
 use tulbur_payments::{MemoryStore, OperationKind, Records, Source, StoreError};
 
-use super::{BUSY, IDLE_IN_TRANSACTION, at_once, away, maybe_committed};
+use super::answer::{BUSY, IDLE_IN_TRANSACTION, at_once, away, maybe_committed};
 use crate::fault::{Fault, Kind, Moment};
-use crate::sim::{Due, Held, ProcessId, SECOND, Sim, Slot, World};
+use crate::sim::{Due, Held, Sim, Slot, World};
 use crate::story::Database;
+use crate::units::{ProcessId, SECOND};
 
 fn word_of_source(source: Source) -> &'static str {
     match source {

@@ -2,13 +2,14 @@
 //!
 //! Everything that knows the [`Store`] contract and what a commit holds is in this folder.
 
+mod answer;
 mod commit;
+mod network;
 mod told;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tulbur_core::{AccountName, OperationRef, OperationState, OrderRef, Timestamp};
 use tulbur_payments::store::{
@@ -21,171 +22,15 @@ use tulbur_payments::{
     KeyRecord, MemoryStore, OperationRecord, Order, OrderRecord, PaymentId, PaymentRecord, StoreError,
 };
 
+use self::answer::away;
 use self::commit::{Commit, label_of, subject_of};
 use crate::fault::{Fault, Kind, Moment, Point};
-use crate::sim::{Due, ProcessId, SECOND, Sim, Slot, World};
+use crate::sim::{Due, Slot, World};
 use crate::story::Database;
+use crate::units::ProcessId;
 
-/// How long a call waits for a database that somebody else holds inside a transaction.
-const BUSY: u64 = 5 * SECOND;
-/// How long the server lets a transaction stand still.
-const IDLE_IN_TRANSACTION: u64 = 60 * SECOND;
-
-/// The database as one process sees it.
-#[derive(Debug)]
-pub(crate) struct SimStore {
-    inner: MemoryStore,
-    sim: Arc<Sim>,
-    process: ProcessId,
-}
-
-/// The answer of a future that does not wait for anything.
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("the memory store answers at once")
-}
-
-fn away() -> StoreError {
-    StoreError::Unavailable("the simulated database is away".into())
-}
-
-/// What a change returns.
-trait Changed {
-    /// Whether it changed nothing.
-    fn nothing(&self) -> bool {
-        false
-    }
-}
-
-impl Changed for () {}
-impl Changed for bool {}
-impl Changed for u64 {}
-impl<T> Changed for Option<T> {
-    fn nothing(&self) -> bool {
-        self.is_none()
-    }
-}
-impl<T> Changed for Vec<T> {
-    fn nothing(&self) -> bool {
-        self.is_empty()
-    }
-}
-
-/// The error of a commit of which nobody knows whether it was done.
-fn maybe_committed() -> StoreError {
-    StoreError::MaybeCommitted("the answer to the commit was lost".into())
-}
-
-/// Whether an error of the store leaves open whether it was done.
-pub(crate) fn may_have_committed(error: &StoreError) -> bool {
-    error.may_have_committed()
-}
-
-impl SimStore {
-    pub(crate) fn new(inner: MemoryStore, sim: Arc<Sim>, process: ProcessId) -> Self {
-        Self { inner, sim, process }
-    }
-
-    /// A read: one suspension, before it or after it; or none.
-    async fn read<T>(&self, read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let (place, wait, gone) = {
-            let mut world = self.sim.world();
-            let gone = world.now < world.database_away;
-            (world.choose(3), world.latency(), gone)
-        };
-        if gone {
-            self.sim.world().fault_counts.add(Kind::DatabaseAway);
-            self.sim.delay(self.process, wait).await;
-            return Err(away());
-        }
-        if place == 2 {
-            return at_once(read);
-        }
-        if place == 0 {
-            self.sim.delay(self.process, wait).await;
-            return at_once(read);
-        }
-        let result = at_once(read);
-        self.sim.delay(self.process, wait).await;
-        result
-    }
-
-    /// A read that follows another one, and on whose moment nothing depends: no suspension.
-    fn glance<T>(&self, read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        let mut world = self.sim.world();
-        if world.now < world.database_away {
-            world.fault_counts.add(Kind::DatabaseAway);
-            return Err(away());
-        }
-        drop(world);
-        at_once(read)
-    }
-
-    /// A change that is no commit: a suspension before it, and one after it if it changed something.
-    async fn change<T: Changed>(
-        &self,
-        name: &'static str,
-        change: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let (fault, prompt) = {
-            let mut world = self.sim.world();
-            let fault = world.faults.at(Point::Claim, self.process, name, "-");
-            if let Some(Fault::Pause(wait, Moment::Before)) = fault {
-                world.pause(self.process, wait);
-            }
-            let prompt = fault.is_none() && world.choose(3) > 0;
-            (fault, prompt)
-        };
-        // Most claims of a worker find nothing; they need not be apart.
-        if !prompt {
-            self.sim.hop(self.process).await;
-        }
-        let began = self.sim.world().now;
-        while !self.is_free(began)? {
-            self.sim.delay(self.process, SECOND / 10).await;
-        }
-        if fault == Some(Fault::Refuse) {
-            self.sim.world().fault_counts.add(Kind::CommitRefused);
-            return Err(StoreError::Locked);
-        }
-        let result = self.changed(at_once(change), fault.as_ref());
-        if result.as_ref().is_ok_and(Changed::nothing) {
-            return result;
-        }
-        self.sim.world().processes[self.process].naps = 0;
-        self.sim.hop(self.process).await;
-        result
-    }
-
-    /// Whether the database takes a change now.
-    fn is_free(&self, since: u64) -> Result<bool, StoreError> {
-        let mut world = self.sim.world();
-        if world.now < world.database_away {
-            world.fault_counts.add(Kind::DatabaseAway);
-            return Err(away());
-        }
-        let held = world.held.is_some_and(|held| held.by != self.process);
-        if held && world.now >= since + BUSY { Err(StoreError::Locked) } else { Ok(!held) }
-    }
-
-    /// What the process learns of a change that was made.
-    fn changed<T>(&self, result: Result<T, StoreError>, fault: Option<&Fault>) -> Result<T, StoreError> {
-        let value = result?;
-        let mut world = self.sim.world();
-        world.count_clock(self.process);
-        world.processes[self.process].waiting += 1;
-        match fault {
-            Some(Fault::Pause(wait, Moment::After)) => world.pause(self.process, *wait),
-            Some(Fault::Crash(down, _)) => world.crash(self.process, *down),
-            _ => {}
-        }
-        world.processes[self.process].waiting -= 1;
-        if fault == Some(&Fault::Lose) {
-            world.fault_counts.add(Kind::ClaimAnswerLost);
-            return Err(maybe_committed());
-        }
-        Ok(value)
-    }
-}
+pub(crate) use answer::{at_once, may_have_committed};
+pub(crate) use network::SimStore;
 
 /// How long this process's worker has nothing to look for, in microseconds, as far as the database knows.
 pub(crate) fn quiet_for(inner: &MemoryStore, world: &World, process: ProcessId) -> u64 {

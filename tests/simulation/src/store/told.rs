@@ -7,7 +7,8 @@ use tulbur_payments::{AttentionItem, Event, EventKind, PaymentId};
 
 use crate::fault::Kind;
 use crate::notes::{EventNote, Listed};
-use crate::sim::{Due, ProcessId, SECOND, Sim, World};
+use crate::sim::{Due, Sim, World};
+use crate::units::{ProcessId, SECOND};
 
 impl World {
     /// The label that the story gives a payment.

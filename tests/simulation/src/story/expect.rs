@@ -1,6 +1,6 @@
 //! Expectations of a story, beyond the rules that the judge always applies.
 
-use crate::sim::Micros;
+use crate::units::Micros;
 
 /// Something that is counted about a payment or an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

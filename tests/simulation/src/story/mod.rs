@@ -9,10 +9,9 @@ mod print;
 
 pub use expect::{Count, Expect};
 pub use parse::{StoryError, parse, time};
-pub use print::time_text;
 
 use crate::fault::Rule;
-use crate::sim::{Micros, ProcessId};
+use crate::units::{Micros, ProcessId};
 
 /// Which database the simulated one behaves like, where they differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

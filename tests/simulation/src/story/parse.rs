@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Action, Call, Count, Database, Expect, Note, Process, Story};
 use crate::fault::{Fault, Moment, Point, Rule};
-use crate::sim::{DAY, HOUR, MINUTE, Micros, SECOND};
+use crate::units::{DAY, HOUR, MINUTE, Micros, SECOND};
 
 /// A line that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

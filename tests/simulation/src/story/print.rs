@@ -4,21 +4,7 @@ use std::fmt::{self, Display, Write as _};
 
 use super::{Action, Call, Database, Expect, Note, Story};
 use crate::fault::{Fault, Moment, Point, Rule};
-use crate::sim::{DAY, HOUR, MINUTE, Micros, SECOND};
-
-/// A time as a story has it: `1d2h3m4s5ms6us`.
-pub fn time_text(time: Micros) -> String {
-    let units = [(DAY, "d"), (HOUR, "h"), (MINUTE, "m"), (SECOND, "s"), (1000, "ms"), (1, "us")];
-    let mut text = String::new();
-    let mut rest = time;
-    for (unit, name) in units {
-        if rest >= unit {
-            let _ = write!(text, "{}{name}", rest / unit);
-            rest %= unit;
-        }
-    }
-    if text.is_empty() { "0s".into() } else { text }
-}
+use crate::units::time_text;
 
 /// A signed distance of clocks, given in milliseconds.
 fn off_text(millis: i64) -> String {
