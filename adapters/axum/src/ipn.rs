@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 use tulbur_core::IpnOutcome;
 use tulbur_web::Verifier;
 
-use crate::{read, respond};
+use crate::request::read;
+use crate::response::respond;
 
 /// A notification that its provider's rules let through; what is not is answered as the provider expects, and the
 /// handler is not called.

@@ -44,21 +44,19 @@
 //! # }
 //! ```
 
-use std::convert::Infallible;
+mod ipn;
+mod request;
+mod response;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_LENGTH;
-use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
-use futures_util::StreamExt;
-use tulbur_web::{Web, WebRequest, WebResponse};
+use tulbur_web::Web;
 
 pub use ipn::VerifiedIpn;
-
-mod ipn;
+use request::read;
+use response::respond;
 
 /// The payers' pages and the providers' routes, to be nested where the public address points, or merged if that is
 /// the root.
@@ -77,35 +75,4 @@ async fn handle(State(web): State<Web>, request: Request) -> Response {
         Ok(request) => web.handle(request).await,
         Err(answer) => answer,
     })
-}
-
-/// A request with its body, as long as that keeps the limits of size and time.
-async fn read(request: Request) -> Result<WebRequest, WebResponse> {
-    let (head, body) = request.into_parts();
-    let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    let body = tulbur_web::read_body(announced, body.into_data_stream()).await?;
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    Ok(WebRequest {
-        method: head.method.as_str().to_owned(),
-        path: head.uri.path().to_owned(),
-        query: head.uri.query().map(str::to_owned),
-        headers: head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect(),
-        body,
-    })
-}
-
-fn respond(answer: WebResponse) -> Response {
-    let body = match answer.body {
-        tulbur_web::Body::Full(bytes) => Body::from(bytes),
-        tulbur_web::Body::Stream(stream) => Body::from_stream(stream.map(Ok::<_, Infallible>)),
-    };
-    let mut response = Response::new(body);
-    // A provider's acknowledgement may name any status; one that HTTP does not have must not become a success.
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().append(HeaderName::from_static(name), value);
-        }
-    }
-    response
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tulbur_core::{OperationState, ProviderRef};
 
+use super::check::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use super::samples::{
     account, amount, at, attention, card, customer, delivery, event, history, key, opened, operation,
     operation_ref, order, order_ref, paid_event, payment, payment_id,
 };
-use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use crate::error::StoreError;
 use crate::model::operation::KeyRecord;
 use crate::model::record::Status;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use super::check::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use super::samples::{at, event, opened, order_ref, payment_id};
-use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use crate::model::event::Event;
 use crate::store::{Changes, ClaimedDelivery, DeliveryState, HandlerSpec, Settle, Store, Wake};
 

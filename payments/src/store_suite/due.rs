@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use tulbur_core::OperationState;
 
+use super::check::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use super::samples::{account, at, event, opened, operation, operation_ref, order_ref, payment, payment_id};
-use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use crate::model::record::{PaymentId, Status};
 use crate::store::{Changes, Find, HandlerSpec, LongestWaits, Unread, UnreadSince};
 

@@ -1,7 +1,7 @@
 //! Handlers: who is registered is told of everything, and of nothing twice.
 
+use super::check::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use super::samples::{at, event, order_ref, payment_id};
-use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use crate::model::event::Event;
 use crate::store::{Changes, ClaimedDelivery, HandlerSpec, Settle, Store};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use tulbur_core::{AccountName, ProviderRef, Timestamp};
 
+use super::check::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use super::samples::{account, at, attention, delivery, opened, order_ref, payment, payment_id};
-use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use crate::error::StoreError;
 use crate::model::record::{CustomerRef, Purpose};
 use crate::store::{Changes, Find, InboxEntry, Store, Verdict};

@@ -2,11 +2,11 @@
 
 use tulbur_core::OperationState;
 
+use super::check::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use super::samples::{
     account, at, attention, card, customer, event, history, opened, operation, order, order_ref, payment,
     payment_id,
 };
-use super::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use crate::model::operation::OperationKind;
 use crate::model::record::{CardId, Status};
 use crate::store::{Changes, PaymentFilter, StoreStats};

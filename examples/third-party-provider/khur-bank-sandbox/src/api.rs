@@ -12,8 +12,11 @@ use tulbur_sandbox::axum::{Extension, Router};
 use tulbur_sandbox::plugin::{Call, Desk, Note, Tamper};
 
 use crate::books::{self, Books};
-use crate::{MERCHANT, SECRET};
 
+/// The merchant that the sandbox knows.
+pub const MERCHANT: &str = "sandbox-merchant";
+/// The secret that the sandbox signs with.
+pub const SECRET: &str = "sandbox-khur-secret";
 /// What one payment may be, in möngö.
 const AMOUNTS: std::ops::RangeInclusive<u64> = 100..=1_000_000_000;
 

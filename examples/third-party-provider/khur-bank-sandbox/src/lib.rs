@@ -26,14 +26,11 @@ use tulbur_sandbox::plugin::{
 };
 use tulbur_sandbox::{FaultKind, SandboxError};
 
+pub use api::{MERCHANT, SECRET};
 pub use books::Books;
 
 /// The provider's id in the sandbox.
 pub const ID: &str = "khur-bank";
-/// The merchant that the sandbox knows.
-pub const MERCHANT: &str = "sandbox-merchant";
-/// The secret that the sandbox signs with.
-pub const SECRET: &str = "sandbox-khur-secret";
 
 /// The bank's side, for one merchant.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,5 @@
 //! Rows and records.
 
-
 use serde::de::DeserializeOwned;
 use sqlx::Row as _;
 use tulbur_core::{AccountName, Channel, ProviderRef, Timestamp};
