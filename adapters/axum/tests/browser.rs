@@ -5,7 +5,7 @@
 
 #[path = "browser/driver.rs"]
 mod driver;
-#[path = "../../web/tests/support/mod.rs"]
+#[path = "../../web/tests/it/support/mod.rs"]
 mod support;
 
 use std::io::Write;

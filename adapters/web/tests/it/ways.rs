@@ -1,12 +1,10 @@
 //! The ways to pay as pages draw them: QR, app links, modal, phone, and the display at a till.
 
-mod support;
-
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::support::{Answer, Like, Said, VIETQR, World, app, modal};
 use proptest::prelude::*;
-use support::{Answer, Like, Said, VIETQR, World, app, modal};
 use tulbur_core::{AppLink, Currency, Language, NextAction, PaymentStatus};
 use tulbur_payments::{PaymentRecord, Status};
 use tulbur_web::WebSettings;
@@ -62,7 +60,7 @@ async fn a_qr_is_drawn_in_the_page_and_can_be_read_as_text() {
 #[tokio::test]
 async fn an_app_stands_with_its_qr_and_the_order_is_the_providers() {
     let world = World::new().await;
-    let card = support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
+    let card = crate::support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
     let next = [NextAction::Approve, app("SocialPay", "socialpay-payment://q?x=1"), card, qr()];
     let record = opened(&world, &next).await;
     let page = checkout(&world, &record, "en").await;
@@ -158,7 +156,7 @@ async fn a_modal_that_is_no_page_says_what_it_needs() {
 #[tokio::test]
 async fn without_script_a_page_comes_again_and_prints_its_time() {
     let world = World::new().await;
-    let card = support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
+    let card = crate::support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
     for (next, seconds) in [(qr(), 10), (NextAction::Approve, 10), (card, 20)] {
         let record = opened(&world, &[next]).await;
         let page = checkout(&world, &record, "en").await;
@@ -258,7 +256,7 @@ async fn a_display_shows_what_a_customer_needs_and_nothing_to_press() {
 #[tokio::test]
 async fn a_display_without_a_qr_says_what_to_do() {
     let world = World::new().await;
-    let card = support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
+    let card = crate::support::bank::redirect("https://bank.example/card", tulbur_core::PageKind::Card, None);
     for (next, told) in [
         (vec![card.clone(), NextAction::Approve], "approve the invoice on your phone"),
         (vec![card], "ask the cashier"),

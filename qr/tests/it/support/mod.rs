@@ -24,21 +24,21 @@ fn samples_of(file: &str, list: &str) -> Vec<Sample> {
 
 /// The six payloads seen in Mongolia.
 pub(crate) fn mongolian() -> Vec<Sample> {
-    let samples = samples_of(include_str!("../vectors/emv-qr.json"), "samples");
+    let samples = samples_of(include_str!("../../vectors/emv-qr.json"), "samples");
     assert_eq!(samples.len(), 6);
     samples
 }
 
 /// Two that were made from the first of them.
 pub(crate) fn derived() -> Vec<Sample> {
-    let samples = samples_of(include_str!("../vectors/emv-qr.json"), "derived");
+    let samples = samples_of(include_str!("../../vectors/emv-qr.json"), "derived");
     assert_eq!(samples.len(), 2);
     samples
 }
 
 /// EMVCo's own example, and a VietQR.
 pub(crate) fn others() -> Vec<Sample> {
-    let samples = samples_of(include_str!("../vectors/others.json"), "samples");
+    let samples = samples_of(include_str!("../../vectors/others.json"), "samples");
     assert_eq!(samples.len(), 2);
     samples
 }

@@ -1,9 +1,7 @@
 //! `tulbur payments` as its own process, on a database that real payments filled.
 
-mod support;
-
+use crate::support::{Done, TILL, WEB, World, mnt, run};
 use serde_json::Value;
-use support::{Done, TILL, WEB, World, mnt, run};
 use tulbur::core::OperationState;
 use tulbur::payments::{Outbox as _, RefundPayment, Status};
 use tulbur_sandbox::{Fault, FaultKind};
@@ -303,7 +301,7 @@ async fn configuration_that_is_wrong_is_told_without_its_values() {
     let retry = ["payments", "retry", "order-1"];
     assert!(list(&account, &retry, &[]).contains("NO_SUCH, which is not set"));
     assert!(list(&account, &retry, &[("NO_SUCH", "planted")]).contains("32 bytes in base64"));
-    assert!(list(&account, &retry, &[("NO_SUCH", support::KEY)]).contains("secret"));
+    assert!(list(&account, &retry, &[("NO_SUCH", crate::support::KEY)]).contains("secret"));
     assert!(world.run_with(&["payments", "list", "--config", "none.toml"], &[]).err.contains("none.toml"));
     // A file of the usual name is found by itself.
     std::fs::write(world.path("tulbur.toml"), database).unwrap();

@@ -1,10 +1,8 @@
 //! `tulbur reconcile` as its own process.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{Done, WEB, World, today};
+use crate::support::{Done, WEB, World, today};
 use tulbur::core::Clock as _;
 use tulbur::payments::Status;
 use tulbur::reqwest::TokioClock;

@@ -1,12 +1,9 @@
 //! What only a real socket shows, on actix-web.
 
-#[path = "../../web/tests/support/mod.rs"]
-mod support;
-
 use std::net::{SocketAddr, TcpListener};
 
+use crate::support::{World, sockets};
 use actix_web::{App, HttpServer, web};
-use support::{World, sockets};
 
 /// The world's server, which is to be waited for, and how to stop it.
 async fn start() -> (World, SocketAddr, actix_web::dev::Server) {

@@ -1,8 +1,6 @@
 //! `tulbur inbox` as its own process.
 
-mod support;
-
-use support::{KEY, WEB, World, run};
+use crate::support::{KEY, WEB, World, run};
 use tulbur::payments::Status;
 
 const SECRET: &str = "sandbox-golomt-secret";

@@ -1,17 +1,13 @@
 //! The extractor, on axum over a real socket.
 
-#[path = "../../web/tests/support/notifications.rs"]
-mod notifications;
-#[path = "../../web/tests/support/mod.rs"]
-mod support;
-
 use std::net::SocketAddr;
 
+use crate::notification_checks;
+use crate::support::sockets;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::response::Response;
 use axum::routing::any;
-use support::sockets;
 use tokio::net::TcpListener;
 use tulbur_axum::VerifiedIpn;
 use tulbur_web::Verifier;
@@ -29,17 +25,17 @@ impl FromRef<Application> for Verifier {
 }
 
 async fn notified(ipn: VerifiedIpn) -> Response {
-    ipn.acknowledge(notifications::outcome(&ipn))
+    ipn.acknowledge(notification_checks::outcome(&ipn))
 }
 
 async fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let single = Router::new().route("/bank", any(notified)).with_state(notifications::single());
+    let single = Router::new().route("/bank", any(notified)).with_state(notification_checks::single());
     let app = Router::new()
         .route("/notify/{account}", any(notified))
         .route("/nobody", any(notified))
-        .with_state(Application { verifier: notifications::verifier() })
+        .with_state(Application { verifier: notification_checks::verifier() })
         .merge(single);
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
@@ -47,22 +43,22 @@ async fn serve() -> SocketAddr {
 
 #[tokio::test]
 async fn the_genuine_reach_the_handler() {
-    notifications::the_genuine_reach_the_handler(serve().await).await;
+    notification_checks::the_genuine_reach_the_handler(serve().await).await;
 }
 
 #[tokio::test]
 async fn the_forged_are_answered_as_the_bank_expects() {
-    notifications::the_forged_are_answered_as_the_bank_expects(serve().await).await;
+    notification_checks::the_forged_are_answered_as_the_bank_expects(serve().await).await;
 }
 
 #[tokio::test]
 async fn what_no_bank_sends_is_refused() {
-    notifications::what_no_bank_sends_is_refused(serve().await).await;
+    notification_checks::what_no_bank_sends_is_refused(serve().await).await;
 }
 
 #[tokio::test]
 async fn an_address_that_names_nobody_is_our_mistake() {
-    notifications::an_address_that_names_nobody_is_our_mistake(serve().await, "/nobody").await;
+    notification_checks::an_address_that_names_nobody_is_our_mistake(serve().await, "/nobody").await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod management;
 mod outcomes;
 mod refusals;
 mod requests;
+mod sandbox;
 mod secrets;
 mod sockets;
 mod vectors;

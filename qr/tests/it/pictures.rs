@@ -1,9 +1,5 @@
 //! Every picture is read back by somebody else's decoder: rqrr, and resvg draws the SVG for it.
 
-#![cfg(feature = "picture")]
-
-mod support;
-
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg;
 use tulbur_qr::{Correction, Payload, Picture, Terminal, TooMuch};
@@ -95,7 +91,7 @@ fn reads_back_in_every_form(text: &str, picture: &Picture) {
 
 #[test]
 fn every_sample_is_read_back_from_every_picture() {
-    for sample in support::mongolian().into_iter().chain(support::others()) {
+    for sample in crate::support::mongolian().into_iter().chain(crate::support::others()) {
         let payload = Payload::parse(&sample.payload).expect(&sample.name);
         reads_back_in_every_form(&sample.payload, &Picture::of(&payload).expect(&sample.name));
     }
@@ -143,7 +139,7 @@ fn there_are_four_modules_of_light_around_the_code() {
 
 #[test]
 fn a_code_keeps_its_text_when_a_seventh_of_it_is_gone() {
-    let sample = support::named("golomt-instore-doc");
+    let sample = crate::support::named("golomt-instore-doc");
     let picture = Picture::of(&Payload::parse(&sample).expect("it reads")).expect("it fits");
     let mut image = from_png(&picture.to_png(4));
     // A reflection of light over the middle, 10 modules square: 100 of 53 times 53 modules, in one place.

@@ -1,8 +1,5 @@
 //! The shared HTTP vectors, on actix-web over a real socket.
 
-#[path = "../../web/tests/support/mod.rs"]
-mod support;
-
 use std::net::{SocketAddr, TcpListener};
 
 use actix_web::{App, HttpServer, web};
@@ -15,7 +12,7 @@ async fn bind() -> (TcpListener, SocketAddr) {
 
 #[tokio::test]
 async fn in_a_scope() {
-    support::vectors::run("/pay/tulbur/", bind, async |listener, world| {
+    crate::support::vectors::run("/pay/tulbur/", bind, async |listener, world| {
         let pages = world.web.clone();
         let app = move || {
             App::new().service(web::scope("/pay/tulbur").configure(tulbur_actix::configure(pages.clone())))
@@ -27,7 +24,7 @@ async fn in_a_scope() {
 
 #[tokio::test]
 async fn at_the_root() {
-    support::vectors::run("/", bind, async |listener, world| {
+    crate::support::vectors::run("/", bind, async |listener, world| {
         let pages = world.web.clone();
         let app = move || App::new().configure(tulbur_actix::configure(pages.clone()));
         tokio::spawn(HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run());

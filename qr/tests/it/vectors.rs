@@ -1,9 +1,7 @@
 //! The payloads of `tests/vectors`: read, verified as recorded, written back.
 
-mod support;
-
+use crate::support::{derived, mongolian, named, others};
 use serde_json::Value;
-use support::{derived, mongolian, named, others};
 use tulbur_qr::{
     Checksum, ChecksumError, Element, HexCase, Initiation, Lengths, NationalAccount, Payload, ProblemKind,
     Rules, UnionPay, VietQr, VietQrService, id,

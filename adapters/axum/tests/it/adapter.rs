@@ -1,13 +1,10 @@
 //! What only a real socket shows, on axum.
 
-#[path = "../../web/tests/support/mod.rs"]
-mod support;
-
 use std::net::SocketAddr;
 
+use crate::support::{World, sockets};
 use axum::Router;
 use axum::routing::get;
-use support::{World, sockets};
 use tokio::net::TcpListener;
 
 async fn serve() -> (World, SocketAddr) {

@@ -6,4 +6,5 @@ mod deliveries;
 mod outcomes;
 mod refusals;
 mod requests;
+mod sandbox;
 mod secrets;

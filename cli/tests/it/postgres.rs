@@ -1,8 +1,6 @@
 //! The command on PostgreSQL: the same answers, and nothing made where nothing was.
 
-mod support;
-
-use support::{TILL, WEB, World, run, today};
+use crate::support::{TILL, WEB, World, run, today};
 use tulbur::payments::{Lists, PostgresStore, Status};
 use tulbur_payments::store_suite::postgres_for_tests;
 

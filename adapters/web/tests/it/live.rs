@@ -1,11 +1,9 @@
 //! The live status: what it says, when it ends, and what it costs.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Said, World, given};
 use futures_util::StreamExt;
-use support::{Said, World, given};
 use tulbur_core::PaymentStatus;
 use tulbur_web::{Body, BodyStream, WebRequest, WebSettings};
 
@@ -90,7 +88,7 @@ async fn everybody_who_looks_is_told() {
 async fn what_has_ended_is_said_once() {
     let world = World::new().await;
     for word in ["paid", "declined", "canceled", "authorized", "setup-paid"] {
-        let record = given(&world, word, support::Like::default(), None).await;
+        let record = given(&world, word, crate::support::Like::default(), None).await;
         let mut stream = events(&world, &world.secret(&record)).await.unwrap();
         let said = event(&mut stream).await.unwrap();
         assert!(said.contains(&format!("\"status\":\"{}\"", record.status)), "{word}: {said}");

@@ -1,10 +1,8 @@
 //! What payers see and what the routes answer, without a socket: everything that the shared vectors do not say.
 
-mod support;
-
 use std::time::Duration;
 
-use support::{ACCOUNT, BANK_CODE, CARD_TOKEN, Like, NOTIFY_KEY, Said, World, app, given};
+use crate::support::{ACCOUNT, BANK_CODE, CARD_TOKEN, Like, NOTIFY_KEY, Said, World, app, given};
 use tulbur_core::{CardInfo, Language, NextAction, PageKind, PaymentStatus, Redirect, Url};
 use tulbur_payments::Status;
 use tulbur_web::WebSettings;

@@ -1,26 +1,22 @@
 //! The extractor, on actix-web over a real socket.
 
-#[path = "../../web/tests/support/notifications.rs"]
-mod notifications;
-#[path = "../../web/tests/support/mod.rs"]
-mod support;
-
 use std::net::{SocketAddr, TcpListener};
 
+use crate::notification_checks;
+use crate::support::sockets;
+use crate::support::vectors::exchange;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use support::sockets;
-use support::vectors::exchange;
 use tulbur_actix::VerifiedIpn;
 
 async fn notified(ipn: VerifiedIpn) -> HttpResponse {
-    ipn.acknowledge(notifications::outcome(&ipn))
+    ipn.acknowledge(notification_checks::outcome(&ipn))
 }
 
 fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let verifier = web::Data::new(notifications::verifier());
-    let single = web::Data::new(notifications::single());
+    let verifier = web::Data::new(notification_checks::verifier());
+    let single = web::Data::new(notification_checks::single());
     let app = move || {
         App::new()
             .app_data(verifier.clone())
@@ -34,22 +30,22 @@ fn serve() -> SocketAddr {
 
 #[tokio::test]
 async fn the_genuine_reach_the_handler() {
-    notifications::the_genuine_reach_the_handler(serve()).await;
+    notification_checks::the_genuine_reach_the_handler(serve()).await;
 }
 
 #[tokio::test]
 async fn the_forged_are_answered_as_the_bank_expects() {
-    notifications::the_forged_are_answered_as_the_bank_expects(serve()).await;
+    notification_checks::the_forged_are_answered_as_the_bank_expects(serve()).await;
 }
 
 #[tokio::test]
 async fn what_no_bank_sends_is_refused() {
-    notifications::what_no_bank_sends_is_refused(serve()).await;
+    notification_checks::what_no_bank_sends_is_refused(serve()).await;
 }
 
 #[tokio::test]
 async fn an_address_that_names_nobody_is_our_mistake() {
-    notifications::an_address_that_names_nobody_is_our_mistake(serve(), "/nobody").await;
+    notification_checks::an_address_that_names_nobody_is_our_mistake(serve(), "/nobody").await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tulbur_galaxy_pay::{
     Checkout, ExpiryUnit, GalaxyPayOptions, LinkMethod, Method, PaymentLink, ResponseSignature, SourceType,
 };
 
-use crate::world::*;
+use super::world::*;
 
 #[tokio::test]
 async fn each_flow_is_paid_and_proven_twice() {

@@ -1,8 +1,5 @@
 //! The shared HTTP vectors, on axum over a real socket.
 
-#[path = "../../web/tests/support/mod.rs"]
-mod support;
-
 use axum::Router;
 use tokio::net::TcpListener;
 
@@ -14,7 +11,7 @@ async fn bind() -> (TcpListener, std::net::SocketAddr) {
 
 #[tokio::test]
 async fn nested_below_a_path() {
-    support::vectors::run("/pay/tulbur/", bind, async |listener, world| {
+    crate::support::vectors::run("/pay/tulbur/", bind, async |listener, world| {
         let app = Router::new().nest("/pay/tulbur", tulbur_axum::router(world.web.clone()));
         tokio::spawn(async move { axum::serve(listener, app).await });
     })
@@ -23,7 +20,7 @@ async fn nested_below_a_path() {
 
 #[tokio::test]
 async fn merged_at_the_root() {
-    support::vectors::run("/", bind, async |listener, world| {
+    crate::support::vectors::run("/", bind, async |listener, world| {
         let app = Router::new().merge(tulbur_axum::router(world.web.clone()));
         tokio::spawn(async move { axum::serve(listener, app).await });
     })

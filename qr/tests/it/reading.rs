@@ -1,8 +1,6 @@
 //! What cannot be read, where it is, and what is read though it is odd.
 
-mod support;
-
-use support::named;
+use crate::support::named;
 use tulbur_qr::{
     BuildError, Checksum, ChecksumError, Element, ElementError, HexCase, Lengths, NationalAccount, Payload,
     ProblemKind, Rules, VietQr, id,

@@ -7,5 +7,8 @@ mod mini_app;
 mod outcomes;
 mod refusals;
 mod requests;
+mod sandbox;
+mod sandbox_mini_app;
 mod secrets;
+mod sockets;
 mod v2;

@@ -7,7 +7,7 @@ use tulbur_core::{
 use tulbur_galaxy_pay::{Checkout, Method, RawCard};
 use tulbur_sandbox::{Fault, FaultKind};
 
-use crate::world::*;
+use super::world::*;
 
 #[tokio::test]
 async fn a_saved_card_is_charged_challenged_declined_and_deleted() {

@@ -1,0 +1,11 @@
+//! The command, as its users run it.
+
+mod inbox;
+mod new_provider;
+mod payments;
+mod postgres;
+mod providers;
+mod reconcile;
+mod sandbox;
+mod support;
+mod write_a_provider;

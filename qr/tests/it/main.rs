@@ -1,0 +1,8 @@
+//! Payloads and pictures: vectors, properties, and what cannot be read.
+
+#[cfg(feature = "picture")]
+mod pictures;
+mod properties;
+mod reading;
+mod support;
+mod vectors;
