@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Rooms, room};
+use super::rooms::{Rooms, room};
 use crate::error::SandboxError;
 use crate::fault::Fault;
 use crate::plugin::ActionRequest;

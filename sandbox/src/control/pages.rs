@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Rooms, room};
+use super::rooms::{Rooms, room};
 use crate::error::SandboxError;
 use crate::fault::{Fault, FaultKind};
 use crate::log::{LoggedRequest, redact_text};

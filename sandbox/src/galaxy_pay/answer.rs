@@ -5,9 +5,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Gateway;
 use super::callback::{spoiled, wire_date};
 use super::codes::result_text;
+use super::shared::Gateway;
 use super::signature::signature;
 use super::state::Payment;
 use crate::plugin::{PaymentState, Tamper, Timestamp};

@@ -11,8 +11,10 @@ use super::answer::{self, Answer};
 use super::call::{Message, Outcome, Refusal};
 use super::fields::{Fields, check_date};
 use super::order::{CHECKOUT_FIELDS, LINK_ORDER_FIELDS, METHOD_FIELDS, ORDER_FIELDS, SOURCE_FIELDS};
+use super::shared::{Gateway, PUSH_PATIENCE};
 use super::signature::{explain, signature};
-use super::{Gateway, PUSH_PATIENCE, manage, pay, profile, tokens};
+use super::state::GatewayState;
+use super::{manage, pay, profile, tokens};
 use crate::plugin::{Call, Note};
 
 /// The gateway's calls.
@@ -287,7 +289,7 @@ pub(super) fn trouble(status: StatusCode, message: &str, now: crate::plugin::Tim
 }
 
 /// The payment that a request is about, as the merchant calls it.
-pub(super) fn subject(state: &super::GatewayState, path: &str, body: &[u8]) -> Option<String> {
+pub(super) fn subject(state: &GatewayState, path: &str, body: &[u8]) -> Option<String> {
     let known = Operation::ALL.iter().any(|operation| operation.paths().contains(&path));
     if known {
         let data = Fields::parse(body).ok()?.object("requestData").ok()??;

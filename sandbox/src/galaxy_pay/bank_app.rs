@@ -9,10 +9,10 @@ use axum::routing::get;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tulbur_qr::{Payload, Rules};
 
-use super::Gateway;
 use super::fields::parse_amount;
 use super::pages::end_if_open;
 use super::pay::QR_BANK;
+use super::shared::Gateway;
 use super::state::{self, Payment};
 use super::texts::Texts;
 use super::view::{message, render};

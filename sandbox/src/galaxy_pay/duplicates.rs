@@ -1,7 +1,7 @@
 //! Which ids of a merchant have been used: each is good for one call that changes something.
 
-use super::Gateway;
 use super::call::{Message, Refusal};
+use super::shared::Gateway;
 use super::state::Books;
 
 impl Gateway {

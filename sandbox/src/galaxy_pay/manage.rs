@@ -1,11 +1,11 @@
 //! The calls about a payment that is there: query, refund, capture, void.
 
-use super::Gateway;
 use super::answer::{self, Answer};
 use super::call::{Message, Outcome, Refusal};
 use super::duplicates::{duplicate, is_used, used};
 use super::fields::{amount_text, check_date, parse_amount};
-use super::state::{self, Books, Kind, Payment, Refund};
+use super::shared::Gateway;
+use super::state::{self, Books, GatewayState, Kind, Payment, Refund};
 use crate::plugin::{PaymentState, Timestamp};
 
 /// One year (documentation, refund-transaction).
@@ -50,7 +50,7 @@ fn unknown(gateway: &Gateway, id: &str) -> Refusal {
 impl Gateway {
     /// The payment with this `transactionID`, as it is now: one whose time ran out is ended first.
     fn live(&self, id: &str) -> Result<Option<Payment>, Refusal> {
-        let find = |state: &super::GatewayState| {
+        let find = |state: &GatewayState| {
             state.payments.get(id).filter(|payment| payment.kind != Kind::PaymentLink).cloned()
         };
         let found = self.desk.read(find);

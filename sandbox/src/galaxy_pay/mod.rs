@@ -19,6 +19,8 @@ mod order;
 mod pages;
 mod pay;
 mod profile;
+mod settings;
+mod shared;
 mod signature;
 mod state;
 mod switches;
@@ -26,80 +28,22 @@ mod texts;
 mod tokens;
 mod view;
 
-use std::fmt;
-use std::time::Duration;
-
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 pub use cards::{CardOutcome, Challenge, TEST_CARDS, TestCard};
+pub use settings::{DEFAULT_API_KEY, DEFAULT_SALT, GalaxyPay, PROVIDER_ID};
 pub use signature::signature;
 pub use state::GatewayState;
+
+use shared::Gateway;
 
 use crate::error::SandboxError;
 use crate::plugin::{
     ActionRequest, Desk, Notification, PaymentRecord, Plugin, Profile, RequestHead, Tamper, Timestamp,
     Transaction,
 };
-
-/// The id of this provider.
-pub const PROVIDER_ID: &str = "galaxy-pay";
-/// The API key that the sandbox takes unless told otherwise.
-pub const DEFAULT_API_KEY: &str = "sandbox-galaxy-key";
-/// The salt that the sandbox signs with unless told otherwise: the one that the guides' samples use.
-pub const DEFAULT_SALT: &str = "GO@2021";
-
-/// How long a payer's way back, or an answer that must come second, waits for the merchant's reply to a notification.
-const PUSH_PATIENCE: Duration = Duration::from_secs(3);
-
-/// The gateway's side of the API, for one merchant.
-#[derive(Clone)]
-pub struct GalaxyPay {
-    api_key: String,
-    salt: String,
-}
-
-impl fmt::Debug for GalaxyPay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GalaxyPay").finish_non_exhaustive()
-    }
-}
-
-impl Default for GalaxyPay {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl GalaxyPay {
-    /// A gateway with the sandbox's fixed credentials.
-    pub fn new() -> Self {
-        Self { api_key: DEFAULT_API_KEY.to_owned(), salt: DEFAULT_SALT.to_owned() }
-    }
-
-    /// Takes another API key.
-    #[must_use]
-    pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
-        self.api_key = api_key.into();
-        self
-    }
-
-    /// Signs with another salt.
-    #[must_use]
-    pub fn salt(mut self, salt: impl Into<String>) -> Self {
-        self.salt = salt.into();
-        self
-    }
-}
-
-/// The gateway as its handlers share it.
-#[derive(Clone)]
-struct Gateway {
-    api_key: String,
-    salt: String,
-    desk: Desk<GatewayState>,
-}
 
 impl Plugin for GalaxyPay {
     type State = GatewayState;

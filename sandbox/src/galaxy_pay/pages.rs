@@ -11,10 +11,10 @@ use axum::routing::get;
 use super::cards::{Challenge, TestCard, is_card_date};
 use super::codes::known;
 use super::pay::page_path;
+use super::shared::{Gateway, PUSH_PATIENCE};
 use super::state::{self, Books, Done, Kind, Payment};
 use super::texts::Texts;
 use super::view::{Typed, choices, message};
-use super::{Gateway, PUSH_PATIENCE};
 use crate::error::SandboxError;
 use crate::plugin::{Note, PaymentState};
 

@@ -3,13 +3,13 @@
 use serde::Serialize;
 use tulbur_qr::{Initiation, Payload, Rules, VietQr};
 
-use super::Gateway;
 use super::answer::{Answer, Opened};
 use super::call::{Message, Outcome, Refusal};
 use super::cards::{CardOutcome, TestCard};
 use super::duplicates::{duplicate, is_used};
 use super::fields::parse_amount;
 use super::order::{ApiOperation, Order, Source};
+use super::shared::Gateway;
 use super::state::{self, Books, Done, Kind, Payment};
 use super::tokens::customer;
 use crate::fault::FaultKind;

@@ -1,10 +1,10 @@
 //! What the control page shows of the gateway: credentials, switches, test cards, payments.
 
-use super::PROVIDER_ID;
 use super::act::actions;
 use super::cards::TEST_CARDS;
 use super::fields::amount_text;
 use super::pay::{page_path, vietqr};
+use super::settings::PROVIDER_ID;
 use super::state::{GatewayState, Kind, Payment, Refund};
 use super::switches;
 use crate::fault::FaultKind;

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::Gateway;
 use super::answer::Answer;
 use super::call::{Message, Outcome, Refusal};
 use super::cards::TestCard;
 use super::duplicates::used;
 use super::order::read_card;
+use super::shared::Gateway;
 use super::state;
 
 /// `tokenization/createToken`. That its answer ends with `token` is inferred.

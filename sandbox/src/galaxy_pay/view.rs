@@ -5,12 +5,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use tulbur_qr::{Correction, Picture};
 
-use super::Gateway;
 use super::callback::{Shape, WayBack, signed};
 use super::cards::{Challenge, TEST_CARDS, TestCard};
 use super::codes::{CODES, result_text};
 use super::order::METHODS;
 use super::pay::{page_path, vietqr};
+use super::shared::Gateway;
 use super::state::{Kind, Payment};
 use super::texts::Texts;
 use crate::plugin::{PaymentState, Tamper};

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::checksum::checksum;
 use super::request::amount_in_form;
-use super::state::{BankPayment, Books, Kind};
+use super::state::{BankPayment, BankState, Books, Kind};
 use crate::fault::FaultKind;
 use crate::plugin::{Desk, Notification, Tamper, Timestamp};
 
@@ -24,7 +24,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn of(desk: &Desk<super::BankState>) -> Self {
+    pub(super) fn of(desk: &Desk<BankState>) -> Self {
         Self {
             amount_echo: desk.switch("amount-echo"),
             token_absent: desk.switch("token-when-none") == "absent",

@@ -11,8 +11,9 @@ use super::answer::{self, Answer, Shape};
 use super::call::{Operation, Refusal};
 use super::cards::{CardOutcome, TestCard};
 use super::request::{Fields, check_amount};
+use super::settlement;
+use super::shared::{Bank, PUSH_PATIENCE};
 use super::state::{self, BankPayment, BankState, Books, Kind, Opening, PageOpening, ReturnType};
-use super::{Bank, PUSH_PATIENCE, settlement};
 use crate::fault::FaultKind;
 use crate::plugin::{Call, Note};
 

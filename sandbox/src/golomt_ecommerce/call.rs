@@ -3,9 +3,10 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::answer;
 use super::checksum::{Covered, explain};
 use super::request::Fields;
-use super::{Bank, answer};
+use super::shared::Bank;
 use crate::error::SandboxError;
 use crate::plugin::Note;
 

@@ -12,14 +12,13 @@ pub(crate) mod html;
 mod pages;
 mod profile;
 pub(crate) mod request;
+mod settings;
 mod settlement;
+mod shared;
 mod socialpay;
 mod state;
 mod texts;
 mod way_back;
-
-use std::fmt;
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -27,71 +26,16 @@ use axum::response::Response;
 
 pub use cards::{CardOutcome, TEST_CARDS, TestCard};
 pub use checksum::checksum;
+pub use settings::{DEFAULT_SECRET, DEFAULT_TOKEN, GolomtEcommerce, PROVIDER_ID};
 pub use state::BankState;
+
+use shared::Bank;
 
 use crate::error::SandboxError;
 use crate::plugin::{
     ActionRequest, Desk, Notification, PaymentRecord, Plugin, Profile, RequestHead, Tamper, Timestamp,
     Transaction,
 };
-
-/// The id of this provider.
-pub const PROVIDER_ID: &str = "golomt-ecommerce";
-/// The merchant token that the sandbox takes unless told otherwise.
-pub const DEFAULT_TOKEN: &str = "sandbox-golomt-token";
-/// The merchant secret that the sandbox signs with unless told otherwise.
-pub const DEFAULT_SECRET: &str = "sandbox-golomt-secret";
-
-/// The bank's side of the E-Commerce API, for one merchant.
-#[derive(Clone)]
-pub struct GolomtEcommerce {
-    token: String,
-    secret: String,
-}
-
-impl fmt::Debug for GolomtEcommerce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GolomtEcommerce").finish_non_exhaustive()
-    }
-}
-
-impl Default for GolomtEcommerce {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl GolomtEcommerce {
-    /// A bank with the sandbox's fixed credentials.
-    pub fn new() -> Self {
-        Self { token: DEFAULT_TOKEN.to_owned(), secret: DEFAULT_SECRET.to_owned() }
-    }
-
-    /// Takes another merchant token.
-    #[must_use]
-    pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = token.into();
-        self
-    }
-
-    /// Signs with another merchant secret.
-    #[must_use]
-    pub fn secret(mut self, secret: impl Into<String>) -> Self {
-        self.secret = secret.into();
-        self
-    }
-}
-
-/// The bank as its handlers share it.
-#[derive(Clone)]
-struct Bank {
-    token: String,
-    secret: String,
-    desk: Desk<BankState>,
-}
-
-/// How long a payer's way back, or an answer that must come second, waits for the merchant's reply to a notification.
-const PUSH_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Plugin for GolomtEcommerce {
     type State = BankState;

@@ -11,10 +11,10 @@ use axum::routing::get;
 
 use super::cards::{TEST_CARDS, TestCard};
 use super::html::{asset, message, render, written_amount};
+use super::shared::{Bank, PUSH_PATIENCE};
 use super::state::{self, BankPayment, Done, Kind};
 use super::texts::{Language, Texts};
 use super::way_back::WayBack;
-use super::{Bank, PUSH_PATIENCE};
 use crate::error::SandboxError;
 use crate::plugin::{Note, PaymentState};
 

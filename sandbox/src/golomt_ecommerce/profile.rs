@@ -1,7 +1,7 @@
 //! What the control page shows of the bank: credentials, switches, test cards, payments.
 
-use super::PROVIDER_ID;
 use super::cards::TEST_CARDS;
+use super::settings::PROVIDER_ID;
 use super::state::{BankPayment, BankState, actions};
 use crate::fault::FaultKind;
 use crate::plugin::{PaymentRecord, Profile, Switch};

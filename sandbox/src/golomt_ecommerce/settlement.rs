@@ -6,10 +6,10 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::Bank;
 use super::answer::{self, Shape};
 use super::call::{Operation, Refusal};
 use super::request::amount_in_form;
+use super::shared::Bank;
 use super::state::{BankPayment, Kind};
 use crate::plugin::Timestamp;
 

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::Bank;
 use super::cards::TEST_CARDS;
 use super::html::{message, render};
+use super::shared::Bank;
 use super::state::{self, BankPayment, Books, Done};
 use super::texts::{Language, Texts};
 use crate::plugin::PaymentState;

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::state::{Books, Invoice, number_switch};
-use super::{Bank, InstoreState};
+use super::shared::Bank;
+use super::state::{Books, InstoreState, Invoice, number_switch};
 use crate::golomt_ecommerce::answer::{shown_amount, sign};
 use crate::golomt_ecommerce::cards::TEST_CARDS;
 use crate::golomt_ecommerce::request::amount_in_form;

@@ -7,8 +7,9 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::post;
 
-use super::Bank;
 use super::answer::{self, Asked, Refusal, Shape};
+use super::settings::DEFAULT_TERMINAL;
+use super::shared::Bank;
 use super::state::{self, Channel, Invoice, Opened, Opening};
 use crate::golomt_ecommerce::checksum::{Covered, checksum, explain, exponent};
 use crate::golomt_ecommerce::request::{Fields, amount_in_form, check_amount};
@@ -97,8 +98,7 @@ impl Bank {
         let terminal = fields.required("terminal", false).map_err(Refusal::invalid)?;
         let secret = self.secret_of(terminal).ok_or_else(|| {
             Refusal::terminal(format!(
-                "terminal {terminal:?} is not one of this bank's; the switch terminals sets how many stand in a row from {}",
-                super::DEFAULT_TERMINAL
+                "terminal {terminal:?} is not one of this bank's; the switch terminals sets how many stand in a row from {DEFAULT_TERMINAL}"
             ))
         })?;
         let mut covered = Covered { fields: Vec::new() };

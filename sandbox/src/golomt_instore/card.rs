@@ -10,7 +10,8 @@ use axum::routing::post;
 use serde::Serialize;
 
 use super::answer::{self, Refusal};
-use super::{Bank, api, state};
+use super::shared::Bank;
+use super::{api, state};
 use crate::golomt_ecommerce::cards::{CardOutcome, TestCard};
 use crate::golomt_ecommerce::request::{Fields, amount_in_form, check_amount};
 use crate::plugin::Note;

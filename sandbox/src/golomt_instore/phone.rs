@@ -13,8 +13,8 @@ use serde::Deserialize;
 use tulbur_qr::Payload;
 
 use super::code::{CODE_LINK, KEY_LINK};
-use super::state::{self, Channel, Invoice};
-use super::{Bank, InstoreState};
+use super::shared::Bank;
+use super::state::{self, Channel, InstoreState, Invoice};
 use crate::golomt_ecommerce::html::{asset, render, written_amount};
 use crate::plugin::PaymentState;
 

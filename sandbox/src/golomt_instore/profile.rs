@@ -2,17 +2,13 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::settings::{DEFAULT_TERMINAL, GolomtInstore, PROVIDER_ID};
 use super::state::{Channel, InstoreState, Invoice, actions, written};
-use super::{DEFAULT_TERMINAL, GolomtInstore, PROVIDER_ID};
 use crate::fault::FaultKind;
 use crate::plugin::{PaymentRecord, Profile, Switch};
 
 /// The most terminals that stand in a row.
 const TERMINALS: u64 = 500;
-
-pub(super) fn terminal_count(switch: &str) -> u32 {
-    switch.parse().unwrap_or(1)
-}
 
 pub(super) fn profile(bank: &GolomtInstore) -> Profile {
     let mut profile = Profile::new(PROVIDER_ID, "Golomt Bank Instore (SocialPay at the till)")

@@ -9,8 +9,9 @@ use axum::routing::post;
 use serde::Serialize;
 
 use super::customers::Customer;
+use super::shared::SocialPay;
+use super::signature;
 use super::state::{self, Message};
-use super::{SocialPay, signature};
 use crate::error::SandboxError;
 use crate::golomt_ecommerce::request::Fields;
 use crate::plugin::Note;

@@ -8,6 +8,8 @@ mod api;
 mod customers;
 mod page;
 mod profile;
+mod settings;
+mod shared;
 mod signature;
 mod state;
 
@@ -16,7 +18,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 pub use customers::{CUSTOMERS, Customer};
+pub use settings::{DEFAULT_CERT_ID, GolomtMiniApp, PROVIDER_ID};
 pub use state::MiniAppState;
+
+use shared::SocialPay;
 
 use crate::error::SandboxError;
 use crate::golomt_ecommerce::request::Fields;
@@ -24,48 +29,6 @@ use crate::plugin::{
     ActionRequest, Desk, Notification, PaymentRecord, Plugin, Profile, RequestHead, Tamper, Timestamp,
     Transaction,
 };
-
-/// The id of this provider.
-pub const PROVIDER_ID: &str = "golomt-mini-app";
-/// What a merchant sends in the header `X-Golomt-Cert-Id` unless told otherwise.
-pub const DEFAULT_CERT_ID: &str = "sandbox-cert-id";
-
-/// The SocialPay side of mini apps, for one merchant.
-///
-/// Its key pair is fixed, published in this crate, and protects nothing.
-#[derive(Clone, Debug)]
-pub struct GolomtMiniApp {
-    cert_id: String,
-    /// Since when its customers exist, for the control page.
-    since: Timestamp,
-}
-
-impl Default for GolomtMiniApp {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl GolomtMiniApp {
-    /// A SocialPay with the sandbox's fixed certificate id and key.
-    pub fn new() -> Self {
-        Self { cert_id: DEFAULT_CERT_ID.to_owned(), since: Timestamp::now() }
-    }
-
-    /// Gives the merchant another certificate id.
-    #[must_use]
-    pub fn cert_id(mut self, cert_id: impl Into<String>) -> Self {
-        self.cert_id = cert_id.into();
-        self
-    }
-}
-
-/// SocialPay as its handlers share it.
-#[derive(Clone, Debug)]
-struct SocialPay {
-    cert_id: String,
-    desk: Desk<MiniAppState>,
-}
 
 impl Plugin for GolomtMiniApp {
     type State = MiniAppState;

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::address::check_url;
 use super::customers::{CUSTOMERS, Customer};
+use super::shared::SocialPay;
+use super::signature;
 use super::state::{self, Message};
-use super::{SocialPay, signature};
 use crate::golomt_ecommerce::html::{asset, render};
 
 pub(super) fn routes() -> Router<SocialPay> {

@@ -1,8 +1,9 @@
 //! What the control page shows of SocialPay: credentials, switches, customers.
 
 use super::customers::{CUSTOMERS, Customer};
+use super::settings::PROVIDER_ID;
+use super::signature;
 use super::state::MiniAppState;
-use super::{PROVIDER_ID, signature};
 use crate::fault::FaultKind;
 use crate::plugin::{PaymentRecord, Profile, Switch, Timestamp};
 

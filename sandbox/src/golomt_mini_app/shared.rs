@@ -1,0 +1,11 @@
+//! What SocialPay's handlers share: its certificate id and its desk.
+
+use super::state::MiniAppState;
+use crate::plugin::Desk;
+
+/// SocialPay as its handlers share it.
+#[derive(Clone, Debug)]
+pub(super) struct SocialPay {
+    pub(super) cert_id: String,
+    pub(super) desk: Desk<MiniAppState>,
+}
