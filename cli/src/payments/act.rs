@@ -15,6 +15,7 @@ use tulbur::payments::{
 };
 use tulbur::{ErrorKind, Money};
 
+use super::find::find_one;
 use super::list::view;
 use crate::database::{Hands, Setup};
 use crate::out::{Failure, now, print, print_json, remark};
@@ -69,7 +70,7 @@ pub(super) async fn retry(
     let Some(name) = &options.name else {
         return deliver_all(&**store, options.handler.as_deref(), json).await;
     };
-    let payment = super::find_one(store, name).await?;
+    let payment = find_one(store, name).await?;
     let by = who(options.by.as_deref());
     let (asked_here, why, due, after) = match setup.hands(store).await? {
         Hands::Here(payments, names) if names.contains(&payment.account) => {
@@ -353,7 +354,7 @@ pub(super) async fn refund(
     store: &Arc<dyn Store>,
     json: bool,
 ) -> Result<(), Failure> {
-    let payment = super::find_one(store, &options.name).await?;
+    let payment = find_one(store, &options.name).await?;
     let key = IdempotencyKey::parse(options.key.clone()).map_err(|error| format!("--key: {error}"))?;
     let mut request = RefundPayment::new(payment.id.clone(), options.reason.clone()).key(key);
     if let Some(text) = &options.amount {

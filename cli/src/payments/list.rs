@@ -11,6 +11,7 @@ use tulbur::payments::{OperationRecord, PaymentRecord, Purpose, Status, Store};
 use tulbur::{AccountName, Timestamp};
 
 use super::advice;
+use super::find::find;
 use crate::out::{Failure, Wall, now, print, print_json, span, table};
 
 /// The options of `tulbur payments list`.
@@ -120,7 +121,7 @@ async fn read(options: &Options, store: &dyn Store) -> Result<Vec<PaymentRecord>
     filter.status =
         options.status.as_deref().and_then(|word| Status::ALL.into_iter().find(|one| one.as_str() == word));
     if let Some(after) = &options.after {
-        let found = super::find(store, after).await?;
+        let found = find(store, after).await?;
         filter.after = found.into_iter().next().map(|payment| payment.id);
     }
     Ok(store.payments(&filter).await?)

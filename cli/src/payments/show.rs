@@ -11,6 +11,7 @@ use tulbur::payments::{
 };
 use tulbur::{NextAction, OrderRef, Timestamp};
 
+use super::find::find;
 use super::{advice, list};
 use crate::out::{Failure, Wall, bold, facts, indented, now, print, print_json, table};
 
@@ -44,7 +45,7 @@ pub(super) async fn run(options: &Options, store: &dyn Store, wall: Wall, json: 
 }
 
 async fn read(store: &dyn Store, name: &str) -> Result<Everything, Failure> {
-    let found = super::find(store, name).await?;
+    let found = find(store, name).await?;
     let orders: std::collections::BTreeSet<Option<&str>> =
         found.iter().map(|payment| payment.order().map(OrderRef::as_str)).collect();
     if orders.len() > 1 {
