@@ -5,7 +5,7 @@ use std::time::Duration;
 use tulbur_core::{FlowEffect, OperationState, QueryBy};
 
 use super::every_order::{Move, Rules, Told, World, amount, rules, says, step, world};
-use super::{Fact, Situation, decide, write_lease};
+use super::{Fact, Situation, decide, lease_is_over, write_lease};
 use crate::model::event::Source;
 use crate::model::operation::OperationKind;
 use crate::model::record::Status;
@@ -78,5 +78,23 @@ fn a_lease_is_half_as_long_again_as_its_write_and_never_shorter_than_the_schedul
     for (write, lease) in [(1, schedule.operation_lease.as_secs()), (600, 900)] {
         flow.write_within = Duration::from_secs(write);
         assert_eq!(write_lease(&flow, &schedule), Duration::from_secs(lease), "a write of {write} s");
+    }
+}
+
+#[test]
+fn a_lease_is_over_at_its_time_and_when_it_lies_further_ahead_than_any_lease() {
+    let Rules { flow, schedule } = rules(FlowEffect::Inert, QueryBy::MerchantRef);
+    let now = world(1, None).now;
+    let longest = write_lease(&flow, &schedule).saturating_add(Duration::from_mins(1));
+    let millisecond = Duration::from_millis(1);
+    assert!(lease_is_over(None, &flow, &schedule, now), "there is none");
+    for (until, over) in [
+        (now, true),
+        (now.after(millisecond), false),
+        (now.after(longest), false),
+        (now.after(longest).after(millisecond), true),
+        (now.after(YEAR), true),
+    ] {
+        assert_eq!(lease_is_over(Some(until), &flow, &schedule, now), over, "until {until}, now {now}");
     }
 }

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Executor};
 use tulbur_core::{AccountName, Clock, OrderRef, Url};
-use tulbur_payments::{
-    DueWork, Error, OpenPayment, PaymentRecord, Payments, Records, SqliteStore, Store, StoreError,
-};
+use tulbur_payments::{Error, OpenPayment, PaymentRecord, Payments, SqliteStore, Store, StoreError};
 
 use crate::child::{Part, say};
 use crate::support::{self, Bank};
@@ -76,7 +74,7 @@ mod postgres {
     use sqlx::postgres::PgConnection;
     use tulbur_payments::store::{Changes, Find};
     use tulbur_payments::store_suite::{TestDatabase, postgres_for_tests};
-    use tulbur_payments::{PaymentId, PostgresStore, Status, StoreSettings};
+    use tulbur_payments::{DueWork, PaymentId, PostgresStore, Records, Status, StoreSettings};
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! The ways to pay as pages draw them: QR, app links, modal, phone, and the display at a till.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{Answer, Like, Said, VIETQR, World, app, modal};
 use proptest::prelude::*;
@@ -278,6 +278,7 @@ async fn a_reload_alone_is_enough_for_the_bank_to_be_asked() {
         let record = opened(&world, &[qr()]).await;
         let path = format!("/{room}/{}", world.secret(&record));
         let before = world.bank.asked.load(Ordering::SeqCst);
+        let began = Instant::now();
         world.bank.say(&record, Said::status(PaymentStatus::Paid));
         // No notification, no live status: the page was only loaded, and as often as somebody can press a key.
         for _ in 0..10 {
@@ -285,7 +286,9 @@ async fn a_reload_alone_is_enough_for_the_bank_to_be_asked() {
         }
         assert_eq!(world.status(&record, Status::Paid).await, Status::Paid, "{room}");
         let asked = world.bank.asked.load(Ordering::SeqCst) - before;
-        assert!((1..=3).contains(&asked), "{room}: asked {asked} times");
+        // At the flow's pace of 20 ms, however long the machine took for the pages.
+        let most = 2 + began.elapsed().as_millis() / 20;
+        assert!((1..=most).contains(&(asked as u128)), "{room}: asked {asked} times, at most {most}");
         assert!(world.get(&path).await.body.contains("<main class=\"good\""), "{room}");
     }
 }

@@ -70,10 +70,11 @@ pub(super) async fn take_due(
         return Ok(Vec::new());
     }
     // Leases of payments whose due time has changed are deleted too, so that the search for the next end of a lease stays
-    // short.
+    // short. With `=` SQLite would read the payments, which lie anywhere; with `BETWEEN` it reads the index of what is
+    // due, where they lie together.
     sqlx::query(
         "DELETE FROM tulbur_leases WHERE until <= $1 OR NOT EXISTS (SELECT 1 FROM tulbur_payments AS due \
-         WHERE due.id = tulbur_leases.payment AND due.ask_at = tulbur_leases.ask_at)",
+         WHERE due.ask_at = tulbur_leases.ask_at AND due.id BETWEEN tulbur_leases.payment AND tulbur_leases.payment)",
     )
     .bind(now.as_millis())
     .execute(&mut *tx)

@@ -35,7 +35,8 @@ CREATE TABLE tulbur_payments (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tulbur_payments_of_order ON tulbur_payments (order_ref, created_at);
 CREATE UNIQUE INDEX tulbur_payments_provider_ref ON tulbur_payments (account, provider_ref) WHERE provider_ref IS NOT NULL;
-CREATE INDEX tulbur_payments_due ON tulbur_payments (ask_at) WHERE ask_at IS NOT NULL;
+-- What is due is found in the index alone.
+CREATE INDEX tulbur_payments_due ON tulbur_payments (ask_at, id) WHERE ask_at IS NOT NULL;
 CREATE INDEX tulbur_payments_leased ON tulbur_payments (lease_until) WHERE lease_until IS NOT NULL;
 CREATE INDEX tulbur_payments_newest ON tulbur_payments (created_at DESC, id DESC);
 CREATE INDEX tulbur_payments_paid ON tulbur_payments (account, paid_at) WHERE paid_at IS NOT NULL;
