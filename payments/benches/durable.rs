@@ -1,7 +1,7 @@
 //! Measures the cost of durability, as ratios of two things measured in turn on one machine.
 //!
-//! `cargo bench -p tulbur-payments --features sqlite,postgres,store-suite --bench durable`; with `-- acks`, `-- due` or
-//! `-- memory` only that, with `sqlite` too only on SQLite. The databases are in the target folder, so on a real disk;
+//! `cargo bench -p tulbur-payments --features sqlite,postgres,store-suite --bench durable`; with `-- acks`, `-- due`,
+//! `-- events` or `-- memory` only that, with `sqlite` too only on SQLite. The databases are in the target folder, so on a real disk;
 //! without PostgreSQL its half is left out, and that is printed.
 #![allow(clippy::disallowed_types, clippy::float_arithmetic, reason = "measured numbers, not money")]
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "what is measured is printed")]
@@ -25,6 +25,7 @@ use support::{Bank, Shop};
 use tulbur_core::{
     AccountName, Channel, Clock, Delivery, ManualClock, MerchantRef, OrderRef, Timestamp, Url,
 };
+use tulbur_payments::store::{HandlerSpec, Settle};
 use tulbur_payments::store_suite::PostgresServer;
 use tulbur_payments::{
     NotifyTarget, OpenPayment, Pace, Payments, PostgresStore, SqliteStore, Store, StoreSettings,
@@ -50,6 +51,9 @@ fn main() {
     }
     if is_wanted("due") {
         runtime.block_on(due(folder.path(), server.as_ref()));
+    }
+    if is_wanted("events") {
+        runtime.block_on(events(folder.path(), server.as_ref()));
     }
     if is_wanted("memory") {
         runtime.block_on(memory(folder.path()));
@@ -297,6 +301,98 @@ async fn take(store: &Arc<dyn Store>) -> Duration {
         let taken = store.take_due(now, lease, 500).await.expect("it answers");
         times.push(began.elapsed());
         assert_eq!(taken.len(), 500);
+    }
+    times.sort_unstable();
+    times[TAKES / 2]
+}
+
+/// Finds and claims the next events of a handler, where so many were delivered before.
+async fn events(folder: &Path, server: Option<&PostgresServer>) {
+    println!("\nFinding and claiming the next 32 events of a handler");
+    // The last 2,000 wait, in an order each; all the others were handled.
+    let fill = |numbers: &str, size: u32| {
+        let waiting = size - 2000;
+        format!(
+            "INSERT INTO tulbur_events (id, stream, order_ref, kind, at, format, body) SELECT 'event-' || n, \
+             'order-' || n, 'order-' || n, 'canceled', {NOW} - {size} + n, 1, '{{\"id\":\"event-' || n || \
+             '\",\"at\":{NOW},\"order\":null,\"payment\":null,\"kind\":\"canceled\"}}' FROM {numbers}; \
+             INSERT INTO tulbur_handled (seq, handler, at) SELECT n, 'ship', {NOW} FROM {numbers} WHERE n <= {waiting}; \
+             INSERT INTO tulbur_deliveries (handler, seq, stream, due_at) SELECT 'ship', n, 'order-' || n, \
+             {NOW} - {size} + n FROM {numbers} WHERE n > {waiting}"
+        )
+    };
+    let mut sqlite = Vec::new();
+    let mut postgres = Vec::new();
+    for size in [10_000_u32, 1_000_000] {
+        let options = file(folder, &format!("events-{size}.db"));
+        let store: Arc<dyn Store> =
+            Arc::new(SqliteStore::open_with(options.clone()).await.expect("the file opens"));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("it opens");
+        let numbers = format!(
+            "(WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {size}) \
+             SELECT n FROM number)"
+        );
+        register(&store).await;
+        sqlx::raw_sql(AssertSqlSafe(fill(&numbers, size)))
+            .execute(&mut connection)
+            .await
+            .expect("it is filled");
+        sqlx::raw_sql("ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut connection)
+            .await
+            .expect("it is analysed");
+        sqlite.push(deliver(&store).await);
+        if let Some(server) = server {
+            let options = database(server, &format!("events_{size}")).await;
+            let store: Arc<dyn Store> =
+                Arc::new(PostgresStore::open_with(options.clone()).await.expect("it connects"));
+            let mut connection = sqlx::PgConnection::connect_with(&options).await.expect("it connects");
+            register(&store).await;
+            sqlx::raw_sql(AssertSqlSafe(fill(&format!("generate_series(1, {size}) AS n"), size)))
+                .execute(&mut connection)
+                .await
+                .expect("it is filled");
+            for table in ["tulbur_events", "tulbur_handled", "tulbur_deliveries"] {
+                sqlx::raw_sql(AssertSqlSafe(format!("VACUUM ANALYZE {table}")))
+                    .execute(&mut connection)
+                    .await
+                    .expect("it is analysed");
+            }
+            sqlx::raw_sql("CHECKPOINT").execute(&mut connection).await.expect("it is written");
+            postgres.push(deliver(&store).await);
+        }
+    }
+    for (name, measured) in [("SQLite", sqlite), ("PostgreSQL", postgres)] {
+        if let [few, many] = measured[..] {
+            println!(
+                "  {name}: {few:.2?} after 10,000 events, {many:.2?} after 1,000,000: {:.2} times (median of {TAKES})",
+                many.as_secs_f64() / few.as_secs_f64()
+            );
+        }
+    }
+}
+
+async fn register(store: &Arc<dyn Store>) {
+    let ship = HandlerSpec::new("ship", true);
+    store.register_handlers(&[ship], Timestamp::from_millis(0)).await.expect("it is registered");
+}
+
+async fn deliver(store: &Arc<dyn Store>) -> Duration {
+    let (now, lease) = (Timestamp::from_millis(NOW), Timestamp::from_millis(NOW + 60_000));
+    let names = ["ship".to_owned()];
+    let mut times: Vec<Duration> = Vec::new();
+    for _ in 0..TAKES {
+        let began = Instant::now();
+        assert!(store.next_delivery(&names).await.expect("it answers").is_some());
+        let claimed = store
+            .claim_deliveries(&[("ship".to_owned(), 32)], "bench", now, lease)
+            .await
+            .expect("they are claimed");
+        times.push(began.elapsed());
+        assert_eq!(claimed.len(), 32);
+        for one in &claimed {
+            assert!(store.settle_delivery(&one.claim, Settle::Done, now).await.expect("it is settled"));
+        }
     }
     times.sort_unstable();
     times[TAKES / 2]

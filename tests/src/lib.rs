@@ -356,6 +356,11 @@ impl Shop {
         self
     }
 
+    /// Where its data is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Its address, with a slash at the end.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
