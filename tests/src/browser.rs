@@ -86,6 +86,18 @@ pub fn say_aloud(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
+/// Starts a driver, and gives the line that says where. It takes a free port of IPv4 and ends if the same of IPv6 is not
+/// free: then another is taken.
+async fn start_driver(arguments: &[String], log: &Path) -> (Process, String) {
+    for _ in 0..10 {
+        let mut driver = Process::start("env", arguments, log, "warn");
+        if let Some(started) = driver.line_or_end("ChromeDriver was started successfully on port").await {
+            return (driver, started);
+        }
+    }
+    panic!("chromedriver ends each time it is started; see {}", log.display())
+}
+
 /// A driver's error without its own call stack.
 fn first_line(error: &CmdError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
@@ -125,8 +137,7 @@ impl Browser {
         let profile = tempfile::tempdir().expect("a folder can be made");
         // Chromium leaves things in the folder for temporary files, so it gets one that is removed.
         let own_folder = format!("TMPDIR={}", profile.path().display());
-        let mut driver = Process::start("env", &[own_folder, program, "--port=0".to_owned()], log, "warn");
-        let started = driver.line("ChromeDriver was started successfully on port").await;
+        let (driver, started) = start_driver(&[own_folder, program, "--port=0".to_owned()], log).await;
         let port: String = started.chars().filter(char::is_ascii_digit).collect();
         let address = format!("http://127.0.0.1:{port}");
 

@@ -114,6 +114,12 @@ impl Process {
 
     /// The first line that begins so, within a minute: in a long run the sandbox has much to write between two answers.
     pub async fn line(&mut self, beginning: &str) -> String {
+        let found = self.line_or_end(beginning).await;
+        found.unwrap_or_else(|| panic!("it ended without a line `{beginning}…`; see its log"))
+    }
+
+    /// As [`Process::line`]; none if it ended without one.
+    pub async fn line_or_end(&mut self, beginning: &str) -> Option<String> {
         let out = self.out.as_mut().expect("nobody else reads it");
         let found = tokio::time::timeout(Duration::from_mins(1), async {
             while let Some(line) = out.next_line().await.expect("its output is text") {
@@ -123,11 +129,9 @@ impl Process {
             }
             None
         });
-        match found.await {
-            Ok(Some(line)) => line,
-            Ok(None) => panic!("it ended without a line `{beginning}…`; see its log"),
-            Err(late) => panic!("no line `{beginning}…` within a minute ({late}); see its log"),
-        }
+        found
+            .await
+            .unwrap_or_else(|late| panic!("no line `{beginning}…` within a minute ({late}); see its log"))
     }
 
     /// Stops it where it stands, until it is sent on; it can be killed all the same, and is when it is dropped.

@@ -43,18 +43,27 @@ impl Browser {
         let [chromium, chromedriver] = [("CHROMIUM", "chromium"), ("CHROMEDRIVER", "chromedriver")]
             .map(|(variable, name)| std::env::var(variable).unwrap_or_else(|_| name.to_owned()));
         let folder = tempfile::tempdir().unwrap();
-        let mut driver = Command::new(&chromedriver)
-            .arg("--port=0")
-            .env("TMPDIR", folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("{chromedriver}: {error}"))?;
-        let out = Lines::new(driver.stdout.take().unwrap());
-        let port = out.lines().map_while(Result::ok).find_map(|line| {
-            let port = line.split("started successfully on port ").nth(1)?;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
+        // It takes a free port of IPv4 and ends if the same of IPv6 is not free: then another is taken.
+        let mut tries = 0;
+        let (driver, port) = loop {
+            let mut driver = Command::new(&chromedriver)
+                .arg("--port=0")
+                .env("TMPDIR", folder.path())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .map_err(|error| format!("{chromedriver}: {error}"))?;
+            let out = Lines::new(driver.stdout.take().unwrap());
+            let port = out.lines().map_while(Result::ok).find_map(|line| {
+                let port = line.split("started successfully on port ").nth(1)?;
+                port.trim_end_matches('.').parse::<u16>().ok()
+            });
+            tries += 1;
+            if port.is_some() || tries == 10 {
+                break (driver, port);
+            }
+            drop(driver.wait());
+        };
         let mut arguments: Vec<String> = [
             "--headless=new",
             "--no-sandbox",
