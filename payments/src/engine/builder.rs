@@ -116,7 +116,7 @@ impl PaymentsBuilder {
 
     /// With *confirm before paid* for one account: a signed notification makes us ask, and only the provider's answer to
     /// that question makes a payment paid. A flow may ask for it by itself
-    /// ([`FlowInfo::confirm_before_paid`]).
+    /// ([`FlowInfo::confirm_before_paid`](tulbur_core::FlowInfo::confirm_before_paid)).
     #[must_use]
     pub fn confirm_before_paid(mut self, account: AccountName) -> Self {
         self.confirm_first.insert(account);

@@ -1,4 +1,4 @@
-//! The suite that every [`Store`] passes, ours and yours.
+//! The suite that every [`Store`](crate::Store) passes, ours and yours.
 //!
 //! A store is trusted with the promise that nothing is lost and nothing happens twice, so each thing that
 //! [`Payments`](crate::Payments) relies on is a check with a name. Put your store through all of them:
