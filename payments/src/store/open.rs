@@ -27,7 +27,7 @@ pub async fn open_store(address: &str) -> Result<Arc<dyn Store>, StoreError> {
 /// As [`open_store`].
 #[cfg_attr(
     not(any(feature = "sqlite", feature = "postgres")),
-    expect(
+    allow(
         unused_variables,
         clippy::unused_async,
         reason = "only databases have settings, and are waited for"
