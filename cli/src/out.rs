@@ -1,4 +1,4 @@
-//! What is printed, and how.
+//! Prints results as text, tables and JSON.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a provider's author tells the suite.
+//! Defines the facts that the author of a provider gives to the suite.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What one check works with: a fresh provider, its wire, its mailbox and its log.
+//! Holds the parts that one check works with: a new provider, its wire, its mailbox and its log.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What is checked of every request before it is sent, whoever the provider is.
+//! Checks a request against the limits of its provider before it is sent. The checks are the same for all providers.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::ProviderInfo;

@@ -1,4 +1,4 @@
-//! How well a provider's operation is known.
+//! Grades how well an operation of a provider is known.
 
 use std::fmt;
 

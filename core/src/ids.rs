@@ -1,4 +1,4 @@
-//! Where unpredictable ids come from.
+//! Makes random ids; the source can be replaced in tests.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

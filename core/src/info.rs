@@ -1,4 +1,4 @@
-//! What a provider can do, known before there is a payment.
+//! Describes the abilities and limits of a provider, which are known before there is a payment.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

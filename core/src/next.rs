@@ -1,4 +1,4 @@
-//! What the payer does next.
+//! Defines the next action of the payer: a page, a QR, an app, an approval.
 
 use std::fmt;
 

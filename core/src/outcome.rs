@@ -1,4 +1,4 @@
-//! What a request does to the provider's side, and what may have happened when it failed.
+//! Defines the effect of a request at the provider, and the possible outcomes of a request that failed.
 
 use std::fmt;
 

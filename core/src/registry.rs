@@ -1,4 +1,4 @@
-//! How provider crates make themselves known.
+//! Registers provider crates, so that an application finds them by their id.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What is asked of a provider, and what it answers.
+//! Defines the requests to a provider, and its answers.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a provider says of a payment, and what we know of an operation.
+//! Defines the status of a payment as the provider reports it, and the state of an operation.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What Mongolian issuers put into a payload beyond EMVCo's fields.
+//! Reads and writes the fields that Mongolian issuers add to those of EMVCo.
 //!
 //! There is no public document of the national format. What stands here was read from payloads of Golomt Bank, qPay,
 //! HiPay and epayment.mn (`tests/vectors/emv-qr.json` has them with their sources), and is no more certain than that.

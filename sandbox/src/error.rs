@@ -1,4 +1,4 @@
-//! What can go wrong with the sandbox itself (never: what a provider refuses, which is an answer).
+//! Defines the errors of the sandbox itself. A refusal by a provider is an answer, not an error.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! What one provider's side of the wire is made of: the trait that a plug-in implements, and the words it uses.
+//! Defines the provider's side of the wire: the trait that a plug-in implements, and its types.
 //!
 //! A plug-in is a description ([`Profile`]), a set of axum routes, and a state that it changes only inside
 //! [`Desk::update`]. The host does the rest: ports, request log, faults, delivery of notifications, control page and

@@ -1,4 +1,4 @@
-//! Who a provider is and what can be set at it, as its plug-in describes it.
+//! Describes a provider and its settings, as its plug-in declares them.
 
 use std::collections::BTreeMap;
 

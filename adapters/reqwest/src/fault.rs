@@ -1,4 +1,4 @@
-//! What reqwest's errors mean for money: how far the request got.
+//! Maps reqwest's errors to how far the request got, which decides what may have happened to money.
 
 use tulbur_core::{Phase, TransportError, TransportFault};
 

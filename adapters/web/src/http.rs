@@ -1,4 +1,4 @@
-//! What an adapter hands in and gets back.
+//! Defines requests and responses as an adapter exchanges them with this crate.
 
 use std::fmt;
 use std::pin::Pin;

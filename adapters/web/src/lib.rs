@@ -1,4 +1,4 @@
-//! What a payer sees of Tulbur, and the routes that providers call, free of any web framework.
+//! Serves the payers' pages of Tulbur and the routes that providers call, free of any web framework.
 //!
 //! [`Web`] is given [`Payments`](tulbur_payments::Payments) and answers [`WebRequest`]s with [`WebResponse`]s. An
 //! adapter turns its framework's requests into these and back: `tulbur-axum` and `tulbur-actix`. Below the mount there

@@ -1,4 +1,4 @@
-//! What a page shows of a payment: pure, so that every state can be looked at.
+//! Selects the content of a payment's page. It is pure, so that a test can look at every state.
 
 use tulbur_core::{Currency, Money, Timestamp};
 use tulbur_payments::{EndedBy, PaymentRecord, Purpose, Status};

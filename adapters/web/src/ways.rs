@@ -1,4 +1,4 @@
-//! What a page offers the payer to do, made of the provider's alternatives: pure.
+//! Selects the ways to pay that a page offers, from the provider's alternatives. It is pure.
 
 use tulbur_core::{AppLink, Embed, Language, NextAction, PageKind, Redirect, Url, is_loopback};
 use tulbur_qr::{Correction, Picture};

@@ -1,4 +1,4 @@
-//! What the provider says of itself is true.
+//! Checks that the provider describes itself correctly.
 
 use std::sync::Arc;
 

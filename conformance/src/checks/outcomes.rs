@@ -1,4 +1,4 @@
-//! What an operation's error says may have happened, for everything that can go wrong on the way.
+//! Checks the outcome that an operation's error reports, for each failure on the way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

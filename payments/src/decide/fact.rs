@@ -1,4 +1,4 @@
-//! What was learnt: facts, and the answers and failures of writes among them.
+//! Defines the facts that decisions are about, with the answers to writes and their failures.
 
 use tulbur_core::{ErrorKind, Money, NextAction, Outcome, PaymentRef, Refund, Timestamp};
 

@@ -1,4 +1,4 @@
-//! What a decision is made on, and what follows from the flow alone.
+//! Defines the input of a decision, and the rules that follow from the flow alone.
 
 use std::time::Duration;
 

@@ -53,9 +53,9 @@ impl PaymentsBuilder {
         self
     }
 
-    /// With a handler for events. Its name is stored with what it is to be told and what it did. It is registered by
-    /// [`Payments::run`] or [`Payments::register_handlers`], and is told of everything that is committed from then on;
-    /// the first handlers that a database ever has are told of everything before as well.
+    /// Adds a handler for events. Its name is stored with its deliveries. [`Payments::run`] or
+    /// [`Payments::register_handlers`] registers it. It then receives every event that is committed after its
+    /// registration. The first handlers of a database also receive all earlier events.
     #[must_use]
     pub fn handler(mut self, name: impl Into<String>, handler: Arc<dyn EventHandler>) -> Self {
         self.handlers.push((name.into(), handler));

@@ -1,4 +1,4 @@
-//! What all of the engine shares: the accounts, the store, the clock, and what is under way in this process.
+//! Holds the state that all files of the engine share: accounts, store, clock, and the work under way in this process.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What an application reads of its payments.
+//! Reads payments, orders, events and items for the application.
 
 use tulbur_core::{AccountName, OrderRef, Provider, ProviderInfo, Timestamp, Url};
 

@@ -93,7 +93,7 @@ mod tests {
         }
         let mut lines = refused.lines.lock().unwrap();
         assert_eq!(Refusals::over(&mut lines, at(1999)), 0, "its period is not over");
-        assert_eq!(Refusals::over(&mut lines, at(2000)), 7, "or whoever looks when the flood is over");
+        assert_eq!(Refusals::over(&mut lines, at(2000)), 7, "the next call after the flood reports them");
         assert_eq!(Refusals::over(&mut lines, at(9000)), 0);
     }
 }

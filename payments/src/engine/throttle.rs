@@ -1,4 +1,4 @@
-//! How fast an account is asked, and when it is left in peace.
+//! Limits how fast one account is asked, and stops asking while the account fails.
 //!
 //! Every question to a provider passes the [`Gate`] of its account. Nothing else does: opening, charging and refunding
 //! are the application's decision and are never held back here.

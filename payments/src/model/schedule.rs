@@ -1,4 +1,4 @@
-//! When the provider is asked, and how long things are waited for.
+//! Computes the time of the next question about a payment, and the longest wait of each kind.
 
 use std::time::Duration;
 

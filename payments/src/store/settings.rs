@@ -1,4 +1,4 @@
-//! How a store uses its database, and by whose clock.
+//! Defines the settings of a store: connections, limits, and the clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a merchant can tell about customer, device and goods: `extraData` (G 2.4.1).
+//! Defines `extraData`: facts about customer, device and goods that a merchant can send (G 2.4.1).
 //!
 //! Everything is optional, and everything is text: the guide gives lengths, its own examples break them, and nothing is
 //! known to be checked. Where the guide's table and its examples spell a name differently, the examples are followed,

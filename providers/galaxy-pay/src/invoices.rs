@@ -1,4 +1,4 @@
-//! What a payer pays: a page, a QR, the modal checkout, a payment link.
+//! Creates invoices: a page, a QR, the modal checkout, a payment link.
 
 use std::time::Duration;
 

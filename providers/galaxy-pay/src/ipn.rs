@@ -1,4 +1,4 @@
-//! What the gateway sends by itself: notifications, and the payer's browser coming back.
+//! Reads the gateway's notifications, and the return of the payer's browser.
 //!
 //! Both carry one text, `data`, and its signature. The text is base64 and is signed as it stands (D:
 //! api-specification/ipn-and-callback/result-and-ipn-callback; reproduced with both samples of G 2.6.1 and 2.7.1), so

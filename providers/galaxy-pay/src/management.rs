@@ -1,4 +1,4 @@
-//! What is done with a payment that is there: asking, refunding, capturing, voiding.
+//! Queries, refunds, captures and voids a payment that exists.
 
 use tulbur_core::{
     CaptureProvider, CaptureRequest, Currency, Error, ErrorKind, MerchantRef, Money, OperationRef, Payment,

@@ -1,4 +1,4 @@
-//! What only Galaxy Pay has, chosen for each payment.
+//! Defines the options that only Galaxy Pay has. They are chosen for each payment.
 
 use serde::{Deserialize, Serialize};
 use tulbur_core::{Money, ProviderOptions};

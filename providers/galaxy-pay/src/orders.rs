@@ -1,4 +1,4 @@
-//! What every payment's request has: the order, the money, the addresses.
+//! Builds the part that every payment request has: the order, the money, the addresses.
 
 use tulbur_core::{
     AmountFormat, CallbackUrl, CreateInvoice, Error, ErrorKind, Language, Money, NextAction, PageKind,

@@ -1,4 +1,4 @@
-//! What the gateway's codes mean.
+//! Maps the gateway's codes to statuses and errors.
 //!
 //! One table is shared by answers, callbacks and `transactionStatus` (G 1.5; D: appendix/response-codes). The classes
 //! are this crate's reading of it:

@@ -1,4 +1,4 @@
-//! What the provider is and can do, with how well each operation is known.
+//! Describes the abilities of the provider, and how well each operation is known.
 
 use std::time::Duration;
 

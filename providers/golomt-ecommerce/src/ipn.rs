@@ -1,4 +1,4 @@
-//! What the bank sends by itself: a push to the registered address, and the payer's browser coming back.
+//! Reads the bank's push to the registered address, and the return of the payer's browser.
 
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, Fields, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof,

@@ -1,4 +1,4 @@
-//! What only the bank's e-commerce gateway has, chosen for each payment.
+//! Defines the options that only the bank's e-commerce gateway has. They are chosen for each payment.
 
 use serde::{Deserialize, Serialize};
 use tulbur_core::ProviderOptions;

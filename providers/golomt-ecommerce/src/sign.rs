@@ -1,4 +1,4 @@
-//! What each checksum covers, in the bank's order, and which of these messages can be read in one way only.
+//! Lists the fields of each checksum in the bank's order, and says which messages can be read in one way only.
 //!
 //! The bank joins the values without separators (documented on the checksum page; the order stands on each
 //! operation's page). A value that is absent contributes nothing.

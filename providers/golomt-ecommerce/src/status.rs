@@ -1,4 +1,4 @@
-//! What the bank's codes and HTTP statuses mean.
+//! Maps the bank's codes and HTTP statuses to statuses and errors.
 //!
 //! Result codes (`errorCode` in answers and pushes, `status_code` in browser returns) are three characters; the bank's
 //! full list is not available. Known are:

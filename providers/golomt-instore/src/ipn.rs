@@ -1,4 +1,4 @@
-//! What the bank sends by itself: a push to the address that was agreed on.
+//! Reads the bank's push to the address that was agreed on.
 //!
 //! It never proves anything. That its checksum is that of a check is inferred, the formula would not cover the result,
 //! and where the reference ends and the amount begins would be open. So a push, whether its checksum is right or not,

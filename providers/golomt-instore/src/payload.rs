@@ -1,4 +1,4 @@
-//! What the payer is shown: the bank puts a QR payload or an app's link into one and the same field.
+//! Reads the payload for the payer: the bank puts a QR payload or an app's link into one and the same field.
 
 use tulbur_core::{AppLink, Error, ErrorKind, Money, NextAction, Result, Way};
 use tulbur_qr::Payload;

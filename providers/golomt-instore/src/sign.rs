@@ -1,4 +1,4 @@
-//! What each checksum covers, in the bank's order.
+//! Lists the fields of each checksum in the bank's order.
 //!
 //! The values are joined with nothing between them (page D-qr writes it as a sum); the checksum is HMAC-SHA256 in
 //! lower-case hexadecimal, its key the characters of the secret (every client). The amount is the very text in the body.

@@ -1,4 +1,4 @@
-//! What the bank's codes, errors and HTTP statuses mean.
+//! Maps the bank's codes, errors and HTTP statuses to statuses and errors.
 //!
 //! | `resp_code` | our status | source |
 //! |---|---|---|

@@ -1,4 +1,4 @@
-//! What a person or a test does to a payment from outside.
+//! Acts on a payment from outside, for a person or a test.
 
 use std::collections::BTreeMap;
 

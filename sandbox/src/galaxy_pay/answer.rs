@@ -1,4 +1,4 @@
-//! What the gateway answers: the envelope, its signature and its HTTP status.
+//! Writes the gateway's answers: the envelope, its signature and its HTTP status.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,4 +1,4 @@
-//! What the gateway tells a merchant by itself: notifications and the browser's way back, both signed over base64 text.
+//! Writes the gateway's notifications and browser returns, both signed over base64 text.
 
 use std::time::Duration;
 

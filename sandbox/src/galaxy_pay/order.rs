@@ -1,4 +1,4 @@
-//! What a merchant may ask to be paid: the fields of each kind of order (specification, 7).
+//! Reads the orders that a merchant sends: the fields of each kind (specification, 7).
 
 use serde::{Deserialize, Serialize};
 

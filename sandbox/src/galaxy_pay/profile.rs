@@ -1,4 +1,4 @@
-//! What the control page shows of the gateway: credentials, switches, test cards, payments.
+//! Describes the gateway on the control page: credentials, switches, test cards, payments.
 
 use super::act::actions;
 use super::cards::TEST_CARDS;

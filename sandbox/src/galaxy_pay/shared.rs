@@ -1,4 +1,4 @@
-//! What the gateway's handlers share: its credentials and its desk.
+//! Holds the credentials and the desk that the gateway's handlers share.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the gateway remembers, and every change that it makes to it.
+//! Keeps the gateway's records, and makes every change to them.
 
 use std::collections::BTreeMap;
 

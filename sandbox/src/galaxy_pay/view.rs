@@ -1,4 +1,4 @@
-//! How the hosted pages look. They work without a script.
+//! Draws the hosted pages. They work without a script.
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -1,4 +1,4 @@
-//! What the bank says: answers, error bodies and notifications, signed.
+//! Writes the bank's answers, error bodies and notifications, signed.
 
 use std::time::Duration;
 

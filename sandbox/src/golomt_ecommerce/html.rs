@@ -1,4 +1,4 @@
-//! What the bank's pages have in common: headers, style, a page with one message, amounts as people write them.
+//! Builds the parts that all pages of the bank have: headers, style, a page with one message, amounts as text.
 
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};

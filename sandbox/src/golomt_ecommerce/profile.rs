@@ -1,4 +1,4 @@
-//! What the control page shows of the bank: credentials, switches, test cards, payments.
+//! Describes the bank on the control page: credentials, switches, test cards, payments.
 
 use super::cards::TEST_CARDS;
 use super::settings::PROVIDER_ID;

@@ -1,4 +1,4 @@
-//! What the bank's handlers share: its credentials and its desk.
+//! Holds the credentials and the desk that the bank's handlers share.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the bank says: the envelope, the two shapes of a result, refusals and the notification.
+//! Writes the bank's answers: the envelope, the two shapes of a result, refusals and the notification.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a customer scans: the EMVCo payload, and the links that open the app.
+//! Makes the code that a customer scans: the EMVCo payload, and the links that open the app.
 
 use tulbur_qr::{BuildError, Checksum, Element, HexCase, Initiation, Payload, Rules, UnionPay, id};
 

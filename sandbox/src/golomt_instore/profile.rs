@@ -1,4 +1,4 @@
-//! What the control page shows of the bank: credentials, switches, invoices.
+//! Describes the bank on the control page: credentials, switches, invoices.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 

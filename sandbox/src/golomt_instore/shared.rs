@@ -1,4 +1,4 @@
-//! What the bank's handlers share: its terminals and its desk.
+//! Holds the terminals and the desk that the bank's handlers share.
 
 use super::settings::{GolomtInstore, terminal_count};
 use super::state::InstoreState;

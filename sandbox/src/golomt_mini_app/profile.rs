@@ -1,4 +1,4 @@
-//! What the control page shows of SocialPay: credentials, switches, customers.
+//! Describes SocialPay on the control page: credentials, switches, customers.
 
 use super::customers::{CUSTOMERS, Customer};
 use super::settings::PROVIDER_ID;

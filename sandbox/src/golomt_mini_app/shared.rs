@@ -1,4 +1,4 @@
-//! What SocialPay's handlers share: its certificate id and its desk.
+//! Holds the certificate id and the desk that SocialPay's handlers share.
 
 use super::state::MiniAppState;
 use crate::plugin::Desk;

@@ -1,4 +1,4 @@
-//! What SocialPay remembers: tokens and messages.
+//! Keeps SocialPay's tokens and messages.
 
 use serde::{Deserialize, Serialize};
 

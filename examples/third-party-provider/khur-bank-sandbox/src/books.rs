@@ -1,4 +1,4 @@
-//! What the bank remembers, and every change that it makes to it.
+//! Keeps the bank's records, and makes every change to them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the bank sends by itself: a notification (BANK.md, section 5), and the payer's browser coming back (6).
+//! Reads the bank's notifications (BANK.md, section 5), and the return of the payer's browser (6).
 
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof, Reply,

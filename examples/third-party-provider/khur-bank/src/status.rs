@@ -1,4 +1,4 @@
-//! What the bank's results and refusals mean (BANK.md, sections 3 and 4).
+//! Maps the bank's results and refusals to statuses and errors (BANK.md, sections 3 and 4).
 
 use tulbur_core::{Effect, Error, ErrorKind, HttpResponse, Outcome, PaymentStatus};
 

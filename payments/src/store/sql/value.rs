@@ -1,4 +1,4 @@
-//! What stands in a column, and how a record is written into one.
+//! Defines the values of a column, and writes records as values.
 
 use std::borrow::Cow;
 

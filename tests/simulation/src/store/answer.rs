@@ -1,4 +1,4 @@
-//! What the simulated database answers when it fails, and how long it lets others wait.
+//! Defines the errors of the simulated database, and how long it makes others wait.
 
 use futures_util::FutureExt;
 use tulbur_payments::StoreError;
