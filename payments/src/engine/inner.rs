@@ -156,6 +156,6 @@ impl Inner {
                 return;
             }
         }
-        self.time.is_clamped();
+        self.time.note_clamped();
     }
 }

@@ -135,8 +135,8 @@ impl Time {
         state.clamp && state.sampled.is_some()
     }
 
-    /// What is stored was clamped.
-    pub(crate) fn is_clamped(&self) {
+    /// Notes that the stored times were clamped.
+    pub(crate) fn note_clamped(&self) {
         self.lock().clamp = false;
     }
 
