@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
 
@@ -44,6 +45,18 @@ impl AccountConfig {
         &self.provider
     }
 
+    /// Whether a secret is one of the settings, or one in a list or a table of them.
+    pub(crate) fn holds(&self, secret: &SecretString) -> bool {
+        self.values.values().any(|setting| match setting {
+            // As a list is read: separated by commas.
+            Setting::Text(text) => {
+                text == secret.expose_secret()
+                    || text.split(',').any(|part| part.trim() == secret.expose_secret())
+            }
+            Setting::Toml(value) => holds(value, secret.expose_secret()),
+        })
+    }
+
     /// Reads the settings as a provider's own struct.
     ///
     /// # Errors
@@ -64,6 +77,15 @@ impl fmt::Debug for AccountConfig {
             .field("provider", &self.provider)
             .field("settings", &names)
             .finish()
+    }
+}
+
+fn holds(value: &toml::Value, secret: &str) -> bool {
+    match value {
+        toml::Value::String(text) => text == secret,
+        toml::Value::Array(items) => items.iter().any(|item| holds(item, secret)),
+        toml::Value::Table(table) => table.values().any(|item| holds(item, secret)),
+        _ => false,
     }
 }
 

@@ -227,6 +227,18 @@ pub trait HttpTransport: fmt::Debug + Send + Sync {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError>;
 }
 
+/// Reaches nothing: for a provider that is only described, or that only signs and verifies.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoNetwork;
+
+#[async_trait]
+impl HttpTransport for NoNetwork {
+    async fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
+        let why = "this provider was built without a network";
+        Err(TransportError::new(Phase::NeverSent, TransportFault::Connect, why))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,17 +1,17 @@
-//! Notifications and browser returns: what arrives, what it proves, what is answered.
+//! Describes notifications and browser returns: the request that arrives, the event that it proves, the reply.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::money::Money;
 use crate::proof::Proof;
 use crate::reference::{MerchantRef, ProviderRef};
 use crate::status::{CardInfo, PaymentStatus, SavedCard};
+use crate::wire::Fields;
 
 /// How a delivery came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,14 +49,20 @@ impl<'a> Delivery<'a> {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The fields of the query string (GET) or of the posted form (POST).
+    /// The fields of the query string, whatever the method.
     ///
     /// # Errors
-    /// [`ErrorKind::Malformed`] for text that is not UTF-8.
-    pub fn fields(&self) -> Result<Fields<'a>> {
-        let encoded: &'a [u8] =
-            if self.method == "POST" { self.body } else { self.query.unwrap_or_default().as_bytes() };
-        Fields::parse(encoded)
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) as [`Fields::parse`].
+    pub fn query_fields(&self) -> Result<Fields<'a>> {
+        Fields::parse(self.query.unwrap_or_default().as_bytes())
+    }
+
+    /// The fields of the body, read as a form, whatever the method and the content type.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) as [`Fields::parse`].
+    pub fn body_fields(&self) -> Result<Fields<'a>> {
+        Fields::parse(self.body)
     }
 }
 
@@ -68,49 +74,6 @@ impl fmt::Debug for Delivery<'_> {
             .field("query_bytes", &self.query.map_or(0, str::len))
             .field("body_bytes", &self.body.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// Decoded form fields.
-#[derive(Clone)]
-pub struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
-
-impl<'a> Fields<'a> {
-    /// More fields than any provider sends.
-    const MOST: usize = 200;
-
-    /// Decodes `application/x-www-form-urlencoded` text.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Malformed`] when a name or value is not UTF-8, or there are absurdly many.
-    pub fn parse(encoded: &'a [u8]) -> Result<Self> {
-        let fields: Vec<_> = url::form_urlencoded::parse(encoded).take(Self::MOST + 1).collect();
-        if fields.len() > Self::MOST {
-            return Err(Error::new(ErrorKind::Malformed, format!("more than {} fields", Self::MOST)));
-        }
-        if fields.iter().any(|(name, value)| [name, value].iter().any(|text| text.contains('\u{FFFD}'))) {
-            return Err(Error::new(ErrorKind::Malformed, "the fields are not UTF-8"));
-        }
-        Ok(Self(fields))
-    }
-
-    /// The value of a field that may stand once or not at all.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Malformed`] when it stands twice: which one is meant must not be guessed.
-    pub fn get(&self, name: &'static str) -> Result<Option<&str>> {
-        let mut values = self.0.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_ref());
-        let first = values.next();
-        if values.next().is_some() {
-            return Err(Error::new(ErrorKind::Malformed, "the field stands more than once").with_field(name));
-        }
-        Ok(first)
-    }
-}
-
-impl fmt::Debug for Fields<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -288,16 +251,6 @@ impl Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_doubled_field_is_not_guessed() {
-        let fields = Fields::parse(b"a=1&b=2&a=1").unwrap();
-        assert_eq!(fields.get("b").unwrap(), Some("2"));
-        assert_eq!(fields.get("c").unwrap(), None);
-        assert_eq!(fields.get("a").unwrap_err().field(), Some("a"));
-        assert!(Fields::parse(b"a=%FF").is_err());
-        assert!(Fields::parse("a&".repeat(1000).as_bytes()).is_err());
-    }
 
     #[test]
     fn meanings_differ_where_parts_move() {

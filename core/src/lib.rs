@@ -19,6 +19,7 @@ mod http;
 mod ids;
 mod info;
 mod ipn;
+mod keys;
 pub mod layers;
 mod money;
 mod next;
@@ -30,7 +31,9 @@ mod reference;
 mod registry;
 mod request;
 mod secret;
+mod shape;
 mod status;
+pub mod wire;
 
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
@@ -43,18 +46,21 @@ pub use config::{AccountConfig, accounts_from};
 pub use confirm::{cancel, capture, charge, confirm, confirm_card_setup, void};
 pub use error::{Error, ErrorKind, Result};
 pub use evidence::{Accept, Evidence};
-pub use http::{HttpRequest, HttpResponse, HttpTransport, Method, Phase, TransportError, TransportFault};
+pub use http::{
+    HttpRequest, HttpResponse, HttpTransport, Method, NoNetwork, Phase, TransportError, TransportFault,
+};
 pub use ids::{IdSource, RandomIds, SequenceIds};
 pub use info::{
     Ability, AmountRange, CaptureRule, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress,
     OperationInfo, Poll, ProofBy, ProviderInfo, QueryBy, RefundRule, Way,
 };
-pub use ipn::{Channel, Delivery, Fields, IpnEvent, IpnOutcome, Meaning, Reply, Subject};
+pub use ipn::{Channel, Delivery, IpnEvent, IpnOutcome, Meaning, Reply, Subject};
+pub use keys::{Scheme, SigningKeys};
 pub use money::{AmountFormat, AmountText, Currency, Money, MoneyError};
 pub use next::{AppLink, CallbackUrl, Embed, Language, NextAction, PageKind, Redirect, is_loopback};
 pub use options::{Options, ProviderOptions, read_options};
 pub use outcome::{Effect, Outcome};
-pub use proof::{HmacHexKeys, IpnFacts, Place, Proof, Role, SaltedSha256, SignedField, Verified};
+pub use proof::{AccountKeys, IpnFacts, Proof, Reading, Verified};
 pub use provider::{
     CancelProvider, CaptureProvider, ChargeProvider, InvoiceProvider, IpnProvider, Provider, QrProvider,
     QueryProvider, RefundProvider, TokenVaultProvider, TokenizeProvider, VoidProvider, abilities,
@@ -69,7 +75,8 @@ pub use request::{
     ChargeRequest, CreateCardSetup, CreateInvoice, Invoice, Payer, Refund, RefundRequest, RefundStatus,
     ReturnUrls, VoidRequest,
 };
-pub use secret::CardToken;
+pub use secret::{CardToken, check_credential};
+pub use shape::{FieldLength, MessageShape, PairOrder, PairShape, SignedField, SignedPairs};
 pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};
 
 #[doc(hidden)]

@@ -1,20 +1,20 @@
-//! Proof as a type: only this crate makes a [`Verified`], and only a `Verified` fulfils an order.
+//! Makes proof a type: only this crate makes a [`Verified`], and only a `Verified` fulfils an order.
 //!
-//! Here are the checksums that prove what a notification says. Answers to our own questions are proven by
-//! [`confirm`](crate::confirm).
+//! A notification is proven here, by a signature under the keys of the account. Answers to our own questions are proven
+//! by [`confirm`](crate::confirm).
 
 use std::fmt;
 use std::ops::Deref;
 
-use hmac::{Hmac, KeyInit, Mac};
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use secrecy::SecretString;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::keys::{Scheme, SigningKeys};
 use crate::money::{Currency, Money};
-use crate::reference::{MerchantRef, ProviderRef};
+use crate::reference::{MerchantRef, ProviderRef, RefRule};
+use crate::shape::{FieldLength, MessageShape, PairShape, Role, SignedPairs};
 use crate::status::PaymentStatus;
+use crate::wire::Fields;
 
 /// Something that the provider has proven: by a checksum that covers it, or by answering our own question.
 ///
@@ -90,378 +90,420 @@ pub enum Proof {
     },
 }
 
-/// What a field of a checksum's message says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Our reference of the payment.
-    Reference,
-    /// The result code.
-    Result,
-    /// The amount.
-    Amount,
-    /// Anything else.
-    Other,
+/// A function that reads one text of a message.
+type Reader<'a, T> = &'a dyn Fn(&str) -> Result<T>;
+
+/// Turns the texts of a signed message into facts.
+///
+/// Without a setter, the reference on the wire is ours as it stands, and the amount is a decimal number.
+pub struct Reading<'a> {
+    currency: Currency,
+    status: &'a dyn Fn(&str) -> PaymentStatus,
+    reference: Option<Reader<'a, MerchantRef>>,
+    amount: Option<Reader<'a, Money>>,
 }
 
-/// How long a field of a checksum's message may be; what makes a message without separators readable in one way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Always this many bytes.
-    Exactly(usize),
-    /// Absent, or this many bytes.
-    NoneOr(usize),
-    /// One byte to this many.
-    UpTo(usize),
-}
-
-/// One field of a checksum's message, in its place.
-#[derive(Clone, Copy)]
-pub struct SignedField<'a> {
-    role: Role,
-    place: Place,
-    text: Option<&'a str>,
-}
-
-impl<'a> SignedField<'a> {
-    /// A field; an absent one contributes nothing to the message.
-    pub fn new(role: Role, place: Place, text: Option<&'a str>) -> Self {
-        Self { role, place, text }
+impl<'a> Reading<'a> {
+    /// Amounts are in `currency`, and `status` says what a result code means.
+    pub fn new(currency: Currency, status: &'a dyn Fn(&str) -> PaymentStatus) -> Self {
+        Self { currency, status, reference: None, amount: None }
     }
 
-    fn fits(&self) -> bool {
-        match (self.place, self.text.map(str::len)) {
-            (Place::Exactly(length) | Place::NoneOr(length), Some(given)) => given == length,
-            (Place::NoneOr(_), None) => true,
-            (Place::UpTo(most), Some(given)) => (1..=most).contains(&given),
-            (Place::Exactly(_) | Place::UpTo(_), None) => false,
-        }
+    /// With our reference found from the text that stands on the wire, where that is another one.
+    #[must_use]
+    pub fn with_reference(mut self, reference: &'a dyn Fn(&str) -> Result<MerchantRef>) -> Self {
+        self.reference = Some(reference);
+        self
+    }
+
+    /// With an amount that is not written as a decimal number of units.
+    #[must_use]
+    pub fn with_amount(mut self, amount: &'a dyn Fn(&str) -> Result<Money>) -> Self {
+        self.amount = Some(amount);
+        self
+    }
+
+    fn reference(&self, text: &str) -> Result<MerchantRef> {
+        self.reference.map_or_else(|| Ok(MerchantRef::parse(text)?), |read| read(text))
+    }
+
+    fn amount(&self, text: &str) -> Result<Money> {
+        let decimal = || Money::parse(text, self.currency).map_err(Error::from);
+        self.amount.map_or_else(decimal, |read| read(text))
     }
 }
 
-impl fmt::Debug for SignedField<'_> {
+impl fmt::Debug for Reading<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {:?}", self.role, self.place)
+        f.debug_struct("Reading").field("currency", &self.currency).finish_non_exhaustive()
     }
 }
 
-/// Whether a message of these fields, joined without separators, can be read in one way only.
+/// The keys of one account. Only these prove what a notification says.
 ///
-/// Fields of a fixed length say where the others begin. One field may be of any length; one more may be absent, if
-/// it is longer than that one can be.
-fn reads_in_one_way(fields: &[SignedField<'_>]) -> bool {
-    let open: Vec<usize> = fields
-        .iter()
-        .filter_map(|f| if let Place::UpTo(most) = f.place { Some(most) } else { None })
-        .collect();
-    let optional: Vec<usize> = fields
-        .iter()
-        .filter_map(|f| if let Place::NoneOr(length) = f.place { Some(length) } else { None })
-        .collect();
-    match (open.as_slice(), optional.as_slice()) {
-        ([] | [_], []) | ([], [_]) => true,
-        ([most], [length]) => length >= most,
-        _ => false,
-    }
+/// [`BuildEnv::keys`](crate::BuildEnv::keys) makes them while a provider is built, and takes no secret that is not one
+/// of the account's settings. They sign and check as [`SigningKeys`] do.
+///
+/// ```compile_fail
+/// let keys = tulbur_core::SigningKeys::new(tulbur_core::Scheme::HmacSha256, [&"my own".into()])?;
+/// let facts = keys.prove_document(b"paid", None, |_| unreachable!())?;
+/// # Ok::<(), tulbur_core::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AccountKeys {
+    keys: SigningKeys,
+    references: Option<usize>,
 }
 
-/// HMAC-SHA256 in lower-case hexadecimal, over values joined without separators.
-///
-/// The keys are prepared once. The first signs; any of them verifies, so that a key can be changed without losing a
-/// message. `Debug` shows how many there are.
-#[derive(Clone)]
-pub struct HmacHexKeys(Vec<Hmac<Sha256>>);
-
-impl HmacHexKeys {
-    /// Prepares the keys: the characters of each secret as UTF-8.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Configuration`] when there is none, or one is empty: there is no key that passes by default.
-    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a SecretString>) -> Result<Self> {
-        let mut keys = Vec::new();
-        for secret in secrets {
-            let secret = secret.expose_secret();
-            if secret.is_empty() {
-                return Err(Error::new(ErrorKind::Configuration, "it is empty").with_field("secret"));
-            }
-            keys.push(Hmac::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of every length"));
-        }
-        if keys.is_empty() {
-            return Err(Error::new(ErrorKind::Configuration, "there is none").with_field("secret"));
-        }
-        Ok(Self(keys))
+impl AccountKeys {
+    /// Prepares the keys. `rule` says whether all references of the account have one length.
+    pub(crate) fn new(scheme: Scheme, secrets: &[&SecretString], rule: &RefRule) -> Result<Self> {
+        let length = rule.length();
+        let references = (length.start() == length.end()).then(|| *length.start());
+        Ok(Self { keys: SigningKeys::new(scheme, secrets.iter().copied())?, references })
     }
 
-    /// The checksum of these values.
-    pub fn sign(&self, parts: &[&str]) -> String {
-        hex::encode(Self::digest(&self.0[0], parts.iter().copied()))
+    /// Takes signatures in upper case too.
+    #[must_use]
+    pub fn in_either_case(mut self) -> Self {
+        self.keys = self.keys.in_either_case();
+        self
     }
 
-    /// Checks a checksum over these values: as text, lower case, in constant time.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Untrusted`], saying whether it is missing, has another shape, or does not match.
-    pub fn check(&self, parts: &[&str], received: Option<&str>) -> Result<()> {
-        let untrusted = |why: &str| Error::new(ErrorKind::Untrusted, why).with_field("checksum");
-        let received = received.filter(|text| !text.is_empty()).ok_or_else(|| untrusted("it is missing"))?;
-        if received.len() != 64 || !received.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(untrusted("it does not have the shape of one: 64 lower-case hexadecimal characters"));
-        }
-        let mut matched = subtle::Choice::from(0);
-        for key in &self.0 {
-            let mut expected = [0; 64];
-            hex::encode_to_slice(Self::digest(key, parts.iter().copied()), &mut expected)
-                .expect("32 bytes are 64 characters");
-            matched |= expected.ct_eq(received.as_bytes());
-        }
-        if bool::from(matched) {
-            Ok(())
-        } else {
-            Err(untrusted("it does not match the message under this account's secret"))
-        }
+    /// Names the field that carries the signature on the wire, for errors. It is `signature` if not set.
+    #[must_use]
+    pub fn in_field(mut self, name: &'static str) -> Self {
+        self.keys = self.keys.in_field(name);
+        self
     }
 
-    /// Checks a notification's checksum, and says what it proves.
+    /// Checks the signature of a message with fields in a fixed order, and says what it proves.
     ///
-    /// The result is [`Proof::Signed`] only if reference, result and amount are all covered, every field fits its
-    /// place, and the message can be read in one way only.
+    /// The result is [`Proof::Signed`] only if reference, result and amount are all covered, every value stands in its
+    /// place, and the text can be read in one way only. Otherwise it is a hint.
+    ///
+    /// The shape is a constant, so that no length in it comes from the message:
+    ///
+    /// ```compile_fail
+    /// # use tulbur_core::{AccountKeys, Currency, FieldLength, MessageShape, PaymentStatus, Reading, SignedField};
+    /// # fn prove(keys: &AccountKeys, values: [Option<&str>; 1], reading: &Reading<'_>) {
+    /// let length = FieldLength::Exactly(values[0].unwrap_or_default().len());
+    /// let shape = MessageShape::joined([SignedField::reference(length)]);
+    /// keys.prove(&shape, values, None, reading);
+    /// # }
+    /// ```
     ///
     /// # Errors
-    /// As [`HmacHexKeys::check`].
-    pub fn prove(
+    /// [`ErrorKind::Untrusted`], as [`SigningKeys::check`].
+    pub fn prove<const N: usize>(
         &self,
-        fields: &[SignedField<'_>],
+        shape: &'static MessageShape<N>,
+        values: [Option<&str>; N],
         received: Option<&str>,
-        currency: Currency,
-        status_of: impl Fn(&str) -> PaymentStatus,
+        reading: &Reading<'_>,
     ) -> Result<Proof> {
-        let parts: Vec<&str> = fields.iter().filter_map(|field| field.text).collect();
-        self.check(&parts, received)?;
-        let text = |role| {
-            let mut found = fields.iter().filter(|field| field.role == role);
+        shape.check(&self.keys, values, received)?;
+        let hint = Proof::Hint { checked: true };
+        if !shape.reads_in_one_way(&values, self.references) {
+            return Ok(hint);
+        }
+        let find = |role| {
+            let mut found = shape.fields.iter().zip(values).filter(|(field, _)| field.role == role);
             match (found.next(), found.next()) {
-                (Some(field), None) => field.text,
+                (Some((field, Some(text))), None) => Some((field.length, text)),
                 _ => None,
             }
         };
-        let hint = Proof::Hint { checked: true };
-        if !fields.iter().all(SignedField::fits) || !reads_in_one_way(fields) {
-            return Ok(hint);
-        }
-        let (Some(reference), Some(result), Some(amount)) =
-            (text(Role::Reference), text(Role::Result), text(Role::Amount))
+        let (Some((_, reference)), Some((length, result)), Some((_, amount))) =
+            (find(Role::Reference), find(Role::Result), find(Role::Amount))
         else {
             return Ok(hint);
         };
-        let (Ok(reference), Ok(amount)) = (MerchantRef::parse(reference), Money::parse(amount, currency))
-        else {
+        let status = (reading.status)(result);
+        if let FieldLength::Code { success, .. } = length
+            && result != success
+            && !matches!(status, PaymentStatus::Declined | PaymentStatus::Canceled | PaymentStatus::Expired)
+        {
+            return Ok(hint);
+        }
+        let (Ok(reference), Ok(amount)) = (reading.reference(reference), reading.amount(amount)) else {
             return Ok(hint);
         };
-        Ok(Proof::Signed(Verified(IpnFacts::new(reference, status_of(result), amount))))
+        Ok(Proof::Signed(Verified(IpnFacts::new(reference, status, amount))))
     }
 
-    fn digest<'a>(key: &Hmac<Sha256>, parts: impl Iterator<Item = &'a str>) -> [u8; 32] {
-        let mut mac = key.clone();
-        for part in parts {
-            mac.update(part.as_bytes());
-        }
-        mac.finalize().into_bytes().into()
-    }
-}
-
-impl fmt::Debug for HmacHexKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HmacHexKeys({} redacted)", self.0.len())
-    }
-}
-
-/// SHA-256 in lower-case hexadecimal over a text with a secret salt behind it.
-///
-/// The first salt signs; any of them verifies. `Debug` shows how many there are.
-#[derive(Clone)]
-pub struct SaltedSha256(Vec<SecretString>);
-
-impl SaltedSha256 {
-    /// Takes the salts.
+    /// Checks the signature of a whole document, and proves what `read` finds in that very document.
     ///
     /// # Errors
-    /// [`ErrorKind::Configuration`] when there is none, or one is empty.
-    pub fn new(salts: impl IntoIterator<Item = SecretString>) -> Result<Self> {
-        let salts: Vec<_> = salts.into_iter().collect();
-        if salts.is_empty() || salts.iter().any(|salt| salt.expose_secret().is_empty()) {
-            return Err(Error::new(ErrorKind::Configuration, "it is missing or empty").with_field("salt"));
-        }
-        Ok(Self(salts))
-    }
-
-    /// The signature of a text.
-    pub fn sign(&self, text: &[u8]) -> String {
-        Self::hash(text, &self.0[0])
-    }
-
-    /// Checks a signature over a text: lower case, in constant time.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Untrusted`].
-    pub fn check(&self, text: &[u8], received: Option<&str>) -> Result<()> {
-        let untrusted = |why: &str| Error::new(ErrorKind::Untrusted, why).with_field("signature");
-        let received = received.filter(|text| !text.is_empty()).ok_or_else(|| untrusted("it is missing"))?;
-        let mut matched = subtle::Choice::from(0);
-        for salt in &self.0 {
-            matched |= Self::hash(text, salt).as_bytes().ct_eq(received.as_bytes());
-        }
-        if bool::from(matched) {
-            Ok(())
-        } else {
-            Err(untrusted("it does not match the text under this account's salt"))
-        }
-    }
-
-    /// Checks a signature over a whole document, and proves what `read` finds in that very document.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Untrusted`], or what `read` says.
-    pub fn prove(
+    /// [`ErrorKind::Untrusted`], as [`SigningKeys::check`], or the error of `read`.
+    pub fn prove_document(
         &self,
         document: &[u8],
         received: Option<&str>,
         read: impl FnOnce(&[u8]) -> Result<IpnFacts>,
     ) -> Result<Verified<IpnFacts>> {
-        self.check(document, received)?;
+        self.keys.check(&[document], received)?;
         read(document).map(Verified)
     }
 
-    fn hash(text: &[u8], salt: &SecretString) -> String {
-        let mut hash = Sha256::new();
-        hash.update(text);
-        hash.update(salt.expose_secret().as_bytes());
-        hex::encode(hash.finalize())
+    /// Checks the signature of `name=value` pairs, and proves what `read` finds in the pairs that are signed.
+    ///
+    /// The text is hashed as it was received, still encoded. `read` sees the signed fields and no others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`] for a doubled name, [`ErrorKind::Untrusted`] as [`SigningKeys::check`], or the error of `read`.
+    pub fn prove_pairs(
+        &self,
+        shape: &'static PairShape,
+        fields: &Fields<'_>,
+        received: Option<&str>,
+        read: impl FnOnce(&SignedPairs<'_>) -> Result<IpnFacts>,
+    ) -> Result<Verified<IpnFacts>> {
+        let signed = shape.signed(fields)?;
+        self.keys.check(&[signed.text()], received)?;
+        read(&signed).map(Verified)
     }
 }
 
-impl fmt::Debug for SaltedSha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SaltedSha256({} redacted)", self.0.len())
+impl Deref for AccountKeys {
+    type Target = SigningKeys;
+    fn deref(&self) -> &SigningKeys {
+        &self.keys
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+    use secrecy::SecretString;
 
-    fn keys(secrets: &[&str]) -> HmacHexKeys {
-        let secrets: Vec<SecretString> = secrets.iter().map(|s| SecretString::from(*s)).collect();
-        HmacHexKeys::new(&secrets).unwrap()
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::reference::Alphabet;
+    use crate::shape::{PairOrder, SignedField};
+
+    fn rule(length: usize) -> RefRule {
+        RefRule::new(Alphabet::Alphanumeric, length..=length)
     }
 
-    fn fields<'a>(
-        reference: &'a str,
-        result: &'a str,
-        amount: &'a str,
-        token: Option<&'a str>,
-    ) -> [SignedField<'a>; 4] {
-        [
-            SignedField::new(Role::Reference, Place::Exactly(8), Some(reference)),
-            SignedField::new(Role::Result, Place::Exactly(3), Some(result)),
-            SignedField::new(Role::Amount, Place::UpTo(20), Some(amount)),
-            SignedField::new(Role::Other, Place::NoneOr(64), token),
-        ]
+    fn keys(scheme: Scheme) -> AccountKeys {
+        AccountKeys::new(scheme, &[&SecretString::from("k")], &rule(8)).unwrap()
     }
 
-    fn prove(fields: &[SignedField<'_>]) -> Proof {
-        let keys = keys(&["k"]);
-        let parts: Vec<&str> = fields.iter().filter_map(|f| f.text).collect();
-        let checksum = keys.sign(&parts);
-        let status = |code: &str| if code == "000" { PaymentStatus::Paid } else { PaymentStatus::Declined };
-        keys.prove(fields, Some(&checksum), Currency::MNT, status).unwrap()
+    static FIXED: MessageShape<4> = MessageShape::joined([
+        SignedField::reference(FieldLength::OfReferences),
+        SignedField::result(FieldLength::Exactly(3)),
+        SignedField::amount(FieldLength::UpTo(20)),
+        SignedField::other(FieldLength::NoneOr(64)),
+    ]);
+    static OPEN_CODE: MessageShape<4> = MessageShape::joined([
+        SignedField::reference(FieldLength::OfReferences),
+        SignedField::result(FieldLength::Code { success: "000", most: 16 }),
+        SignedField::amount(FieldLength::UpTo(20)),
+        SignedField::other(FieldLength::NoneOr(64)),
+    ]);
+
+    fn status(code: &str) -> PaymentStatus {
+        if code == "000" { PaymentStatus::Paid } else { PaymentStatus::Declined }
     }
 
-    #[test]
-    fn a_published_checksum_is_reproduced() {
-        // mnpay/mn-payment-platforms, packages/golomt/test/helpers/generateChecksum.test.ts
-        assert_eq!(
-            keys(&["testSecret"]).sign(&["helloworld1", "2000", "GET", "https://uwish.travel"]),
-            "6b4f750465b22b536e329870d3119983a132922f7bea9ec9097637c4ab3f0eb8"
-        );
+    fn prove_with<const N: usize>(
+        keys: &AccountKeys,
+        shape: &'static MessageShape<N>,
+        values: [Option<&str>; N],
+    ) -> Proof {
+        let signature = keys.sign(&[shape.text(values)]);
+        keys.prove(shape, values, Some(&signature), &Reading::new(Currency::MNT, &status)).unwrap()
+    }
+
+    fn prove(values: [Option<&str>; 4]) -> Proof {
+        prove_with(&keys(Scheme::HmacSha256), &FIXED, values)
+    }
+
+    fn is_hint(proof: &Proof) -> bool {
+        matches!(proof, Proof::Hint { checked: true })
     }
 
     #[test]
     fn fields_in_fixed_places_are_signed_and_others_are_hints() {
         let token = "a".repeat(64);
-        assert!(matches!(prove(&fields("abcd1234", "000", "1500.00", None)), Proof::Signed(_)));
-        assert!(matches!(prove(&fields("abcd1234", "000", "1500.00", Some(&token))), Proof::Signed(_)));
-        // One character moved across each boundary hashes alike and must prove nothing.
-        assert!(matches!(prove(&fields("abcd123", "400", "01500.00", None)), Proof::Hint { checked: true }));
-        assert!(matches!(prove(&fields("abcd1234", "00", "01500.00", None)), Proof::Hint { checked: true }));
-        assert!(matches!(prove(&fields("abcd1234", "0001", "500.00", None)), Proof::Hint { checked: true }));
-        assert!(matches!(
-            prove(&fields("abcd1234", "000", "1500.00a", Some(&token[1..]))),
-            Proof::Hint { .. }
-        ));
+        let signed = |values| matches!(prove(values), Proof::Signed(_));
+        assert!(signed([Some("abcd1234"), Some("000"), Some("1500.00"), None]));
+        assert!(signed([Some("abcd1234"), Some("000"), Some("1500.00"), Some(&token)]));
+        // One character moved across each border hashes alike and must prove nothing.
+        assert!(!signed([Some("abcd123"), Some("400"), Some("01500.00"), None]));
+        assert!(!signed([Some("abcd1234"), Some("00"), Some("01500.00"), None]));
+        assert!(!signed([Some("abcd1234"), Some("0001"), Some("500.00"), None]));
+        assert!(!signed([Some("abcd1234"), Some("000"), Some("1500.00a"), Some(&token[1..])]));
+        assert!(!signed([Some("abcd1234"), Some("000"), None, None]));
+        assert!(!signed([None, Some("000"), Some("1500.00"), None]));
     }
 
     #[test]
-    fn a_message_that_reads_in_two_ways_is_never_signed() {
-        let open = |text| SignedField::new(Role::Reference, Place::UpTo(20), Some(text));
-        let mut fields = fields("abcd1234", "000", "1500.00", None);
-        fields[0] = open("abcd1234");
-        assert!(matches!(prove(&fields), Proof::Hint { checked: true }));
-        let short_token = SignedField::new(Role::Other, Place::NoneOr(4), None);
-        let mut fields = self::fields("abcd1234", "000", "1500.00", None);
-        fields[3] = short_token;
-        assert!(matches!(prove(&fields), Proof::Hint { checked: true }));
+    fn references_of_several_lengths_prove_nothing_without_separators() {
+        let rule = RefRule::new(Alphabet::Alphanumeric, 7..=8);
+        let keys = AccountKeys::new(Scheme::HmacSha256, &[&SecretString::from("k")], &rule).unwrap();
+        assert!(is_hint(&prove_with(&keys, &FIXED, [Some("abcd1234"), Some("000"), Some("1"), None])));
     }
 
     #[test]
-    fn a_checksum_is_needed_in_its_exact_shape() {
-        let keys = keys(&["new", "old"]);
-        let good = keys.sign(&["a", "b"]);
-        assert!(keys.check(&["ab"], Some(&good)).is_ok());
-        assert!(keys.check(&["ab"], Some(&self::keys(&["old"]).sign(&["ab"]))).is_ok(), "rotation");
-        for bad in
-            [None, Some(""), Some("00"), Some(good.to_uppercase().as_str()), Some(&format!("{good}{good}"))]
-        {
-            assert_eq!(keys.check(&["ab"], bad).unwrap_err().kind(), ErrorKind::Untrusted);
+    fn a_shape_that_reads_in_two_ways_is_never_signed() {
+        static TWO_OPEN: MessageShape<3> = MessageShape::joined([
+            SignedField::reference(FieldLength::UpTo(20)),
+            SignedField::result(FieldLength::Exactly(3)),
+            SignedField::amount(FieldLength::UpTo(20)),
+        ]);
+        static SHORT_TOKEN: MessageShape<4> = MessageShape::joined([
+            SignedField::reference(FieldLength::OfReferences),
+            SignedField::result(FieldLength::Exactly(3)),
+            SignedField::amount(FieldLength::UpTo(20)),
+            SignedField::other(FieldLength::NoneOr(4)),
+        ]);
+        static CODE_APART: MessageShape<3> = MessageShape::joined([
+            SignedField::result(FieldLength::Code { success: "000", most: 6 }),
+            SignedField::reference(FieldLength::OfReferences),
+            SignedField::amount(FieldLength::UpTo(20)),
+        ]);
+        let keys = keys(Scheme::HmacSha256);
+        assert!(is_hint(&prove_with(&keys, &TWO_OPEN, [Some("abcd1234"), Some("000"), Some("1")])));
+        assert!(is_hint(&prove_with(&keys, &SHORT_TOKEN, [Some("abcd1234"), Some("000"), Some("1"), None])));
+        assert!(is_hint(&prove_with(&keys, &CODE_APART, [Some("000"), Some("abcd1234"), Some("1")])));
+    }
+
+    #[test]
+    fn a_code_of_any_length_is_a_refusal_unless_it_hides_a_success() {
+        let keys = keys(Scheme::HmacSha256);
+        let prove = |code, amount| prove_with(&keys, &OPEN_CODE, [Some("abcd1234"), code, amount, None]);
+        for code in ["300", "300-51", "1", "ABCDEFGHIJKLMNOP"] {
+            let Proof::Signed(facts) = prove(Some(code), Some("1500.00")) else { panic!("{code}") };
+            assert_eq!(facts.status, PaymentStatus::Declined);
         }
-        assert!(keys.check(&["ab"], Some(&self::keys(&["third"]).sign(&["ab"]))).is_err());
-        assert!(HmacHexKeys::new(&[]).is_err());
-        assert!(HmacHexKeys::new(&[SecretString::from("")]).is_err());
-        assert!(!format!("{keys:?}").contains("new"));
+        let Proof::Signed(facts) = prove(Some("000"), Some("1500.00")) else { panic!("success") };
+        assert_eq!(facts.status, PaymentStatus::Paid);
+        for (code, amount) in [
+            (Some("0001"), Some("500.00")),
+            (Some("000-54"), Some("1500.00")),
+            (Some("00"), Some("01500.00")),
+            (None, Some("0001500.00")),
+            (Some("000"), Some("01500.00")),
+            (Some("ABCDEFGHIJKLMNOPQ"), Some("1500.00")),
+        ] {
+            assert!(is_hint(&prove(code, amount)), "{code:?} {amount:?}");
+        }
+        // A provider for which another code means success gets no proof of it.
+        let all_paid = |_: &str| PaymentStatus::Paid;
+        let values = [Some("abcd1234"), Some("300"), Some("1500.00"), None];
+        let signature = keys.sign(&[OPEN_CODE.text(values)]);
+        let reading = Reading::new(Currency::MNT, &all_paid);
+        assert!(is_hint(&keys.prove(&OPEN_CODE, values, Some(&signature), &reading).unwrap()));
     }
 
     #[test]
-    fn a_salted_hash_proves_its_document() {
-        // Galaxy Pay Integration Guide 3.6.1, section 1.6 has the formula; this value was computed with sha256sum.
-        let salt = SaltedSha256::new([SecretString::from("GO@2021")]).unwrap();
-        let signature = salt.sign(b"document");
-        assert_eq!(signature, hex::encode(Sha256::digest(b"documentGO@2021")));
+    fn values_with_a_separator_inside_prove_nothing() {
+        static SEPARATED: MessageShape<3> = MessageShape::separated(
+            "|",
+            [
+                SignedField::reference(FieldLength::UpTo(20)),
+                SignedField::result(FieldLength::UpTo(4)),
+                SignedField::amount(FieldLength::UpTo(20)),
+            ],
+        );
+        let keys = keys(Scheme::HmacSha256);
+        let signed = |values| matches!(prove_with(&keys, &SEPARATED, values), Proof::Signed(_));
+        assert_eq!(SEPARATED.text([Some("a"), None, Some("1")]), "a||1");
+        assert!(signed([Some("abc"), Some("000"), Some("1500.00")]));
+        assert!(!signed([Some("abc"), Some("0|00"), Some("1500.00")]));
+        assert!(!signed([Some("abc"), None, Some("1500.00")]));
+    }
+
+    #[test]
+    fn references_and_amounts_on_the_wire_may_be_written_otherwise() {
+        let keys = keys(Scheme::HmacSha256);
+        let values = [Some("abcd1234"), Some("000"), Some("150000"), None];
+        let reference = |text: &str| Ok(MerchantRef::parse(text.to_uppercase())?);
+        let amount = |text: &str| {
+            let minor = text.parse().map_err(|_| Error::new(ErrorKind::Malformed, "no number"))?;
+            Ok(Money::from_minor(minor, Currency::MNT))
+        };
+        let reading = Reading::new(Currency::MNT, &status).with_reference(&reference).with_amount(&amount);
+        let signature = keys.sign(&[FIXED.text(values)]);
+        let Proof::Signed(facts) = keys.prove(&FIXED, values, Some(&signature), &reading).unwrap() else {
+            panic!("it is signed")
+        };
+        assert_eq!(facts.merchant_ref.as_ref().unwrap().as_str(), "ABCD1234");
+        assert_eq!(facts.amount, Money::from_minor(150_000, Currency::MNT));
+    }
+
+    #[test]
+    fn a_document_is_proven_whole_under_every_scheme() {
         let amount = Money::from_minor(1, Currency::VND);
         let read = |_: &[u8]| Ok(IpnFacts::new(MerchantRef::parse("a")?, PaymentStatus::Paid, amount));
-        assert_eq!(salt.prove(b"document", Some(&signature), read).unwrap().amount, amount);
-        assert!(salt.prove(b"documenT", Some(&signature), read).is_err());
-        assert!(salt.prove(b"document", None, read).is_err());
-        assert!(SaltedSha256::new([]).is_err());
+        for scheme in [Scheme::HmacSha256, Scheme::HmacSha512, Scheme::SaltedSha256] {
+            let keys = keys(scheme);
+            let signature = keys.sign(&[b"document"]);
+            assert_eq!(keys.prove_document(b"document", Some(&signature), read).unwrap().amount, amount);
+            assert!(keys.prove_document(b"documenT", Some(&signature), read).is_err());
+            assert!(keys.prove_document(b"document", None, read).is_err());
+        }
+    }
+
+    #[test]
+    fn pairs_are_proven_as_received_and_unsigned_ones_are_not_seen() {
+        static SORTED: PairShape = PairShape::new(PairOrder::Sorted).with_prefix("v_").without(&["v_hash"]);
+        let keys = keys(Scheme::HmacSha512).in_either_case();
+        let signature = keys.sign(&["v_a=1&v_b=x+%2f"]).to_uppercase();
+        let prove = |query: &str| {
+            let fields = Fields::parse(query.as_bytes())?;
+            keys.prove_pairs(&SORTED, &fields, Some(&signature), |signed| {
+                assert_eq!(signed.fields().get("amount")?, None, "it is not signed");
+                assert_eq!(signed.fields().get("v_b")?, Some("x /"));
+                let amount = Money::parse(signed.fields().needed("v_a")?, Currency::VND)?;
+                Ok(IpnFacts::new(MerchantRef::parse("a")?, PaymentStatus::Paid, amount))
+            })
+        };
+        assert!(prove("v_b=x+%2f&amount=9&v_hash=ignored&v_a=1").is_ok());
+        for (query, kind) in [
+            ("v_b=x+%2f&v_a=1&v_a=1", ErrorKind::Malformed),
+            ("v_b=x+%2f&v_a=1&v%5Fa=2", ErrorKind::Malformed),
+            ("v_b=x+%2f&v_a=1=", ErrorKind::Malformed),
+            ("v_b=x+%2F&v_a=1", ErrorKind::Untrusted),
+            ("v_b=x+%2f&v_a=1&v_c=", ErrorKind::Untrusted),
+            ("v_b=x+%2f", ErrorKind::Untrusted),
+        ] {
+            assert_eq!(prove(query).unwrap_err().kind(), kind, "{query}");
+        }
+        assert_eq!(SORTED.text(&[("v_b", "x /"), ("v_a", "1"), ("v_hash", "-")]).unwrap(), "v_a=1&v_b=x+%2F");
+        assert!(SORTED.text(&[("v_a", "1"), ("v_a", "2")]).is_err());
     }
 
     proptest! {
-        #[test]
-        fn every_changed_bit_is_refused(byte in 0_usize..64, bit in 0_u8..8) {
-            let keys = keys(&["k"]);
-            let mut checksum = keys.sign(&["message"]).into_bytes();
-            checksum[byte] ^= 1 << bit;
-            let changed = String::from_utf8_lossy(&checksum).into_owned();
-            prop_assert!(keys.check(&["message"], Some(&changed)).is_err());
-        }
-
         /// Whatever split of a signed message is offered, at most one is proven.
         #[test]
         fn one_message_proves_one_thing(cut_a in 1_usize..14, cut_b in 1_usize..14) {
             let message = "abcd12340001500.00";
             let (a, b) = (cut_a.min(cut_b), cut_a.max(cut_b));
             prop_assume!(a != b && b < message.len());
-            let fields = fields(&message[..a], &message[a..b], &message[b..], None);
-            let signed = matches!(prove(&fields), Proof::Signed(_));
-            prop_assert_eq!(signed, (a, b) == (8, 11));
+            let proof = prove([Some(&message[..a]), Some(&message[a..b]), Some(&message[b..]), None]);
+            prop_assert_eq!(matches!(proof, Proof::Signed(_)), (a, b) == (8, 11));
+        }
+
+        /// However a text is cut, it is not proven both as a success and as something else.
+        #[test]
+        fn no_text_is_a_success_and_a_failure(text in "[0-3]{3,8}[0-9]{0,4}(\\.[0-9]{1,2})?(a{64})?") {
+            let mut seen = Vec::new();
+            for code in 1..text.len() {
+                for amount in code + 1..=text.len() {
+                    let token = Some(&text[amount..]).filter(|token| !token.is_empty());
+                    let values = [Some("abcd1234"), Some(&text[..code]), Some(&text[code..amount]), token];
+                    if OPEN_CODE.reads_in_one_way(&values, Some(8))
+                        && let Ok(amount) = Money::parse(&text[code..amount], Currency::MNT)
+                    {
+                        seen.push((status(&text[..code]), amount));
+                    }
+                }
+            }
+            let paid: Vec<_> = seen.iter().filter(|(status, _)| *status == PaymentStatus::Paid).collect();
+            prop_assert!(paid.is_empty() || (paid.len() == 1 && seen.len() == 1), "{:?}", seen);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
 use crate::clock::Clock;
@@ -12,8 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::HttpTransport;
 use crate::ids::IdSource;
 use crate::info::ProviderInfo;
+use crate::keys::Scheme;
+use crate::proof::AccountKeys;
 use crate::provider::Provider;
-use crate::reference::{AccountName, ProviderId};
+use crate::reference::{AccountName, ProviderId, RefRule};
 
 /// What a provider is given when it is built: the ports.
 #[derive(Debug, Clone)]
@@ -24,12 +27,36 @@ pub struct BuildEnv {
     pub clock: Arc<dyn Clock>,
     /// Where ids come from.
     pub ids: Arc<dyn IdSource>,
+    account: Option<AccountConfig>,
 }
 
 impl BuildEnv {
-    /// From the three ports.
+    /// From the three ports, for a provider whose settings are given in code.
     pub fn new(transport: Arc<dyn HttpTransport>, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Self {
-        Self { transport, clock, ids }
+        Self { transport, clock, ids, account: None }
+    }
+
+    /// The account's keys, which prove what notifications say. The first secret signs; any of them checks.
+    ///
+    /// `rule` is the account's rule for references ([`ProviderInfo::ref_rule`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Configuration`] when there is no secret, one is empty, or one is not a setting of the account that
+    /// is being built: a secret that a provider made up would prove anything.
+    pub fn keys<'a>(
+        &self,
+        scheme: Scheme,
+        secrets: impl IntoIterator<Item = &'a SecretString>,
+        rule: &RefRule,
+    ) -> Result<AccountKeys> {
+        let secrets: Vec<&SecretString> = secrets.into_iter().collect();
+        if let Some(account) = &self.account
+            && !secrets.iter().all(|secret| secret.expose_secret().is_empty() || account.holds(secret))
+        {
+            let why = "the provider brings a secret that is not one of this account's settings";
+            return Err(Error::new(ErrorKind::Configuration, why).with_field("secret"));
+        }
+        AccountKeys::new(scheme, &secrets, rule)
     }
 }
 
@@ -64,7 +91,10 @@ impl Registration {
         Self {
             id: F::ID,
             describe: F::describe,
-            build: |account, env| F::build(account.name(), account.read()?, env),
+            build: |account, env| {
+                let env = BuildEnv { account: Some(account.clone()), ..env.clone() };
+                F::build(account.name(), account.read()?, &env)
+            },
         }
     }
 }
@@ -196,7 +226,7 @@ mod tests {
 
     use super::*;
     use crate::clock::{ManualClock, Timestamp};
-    use crate::http::{HttpRequest, HttpResponse, Phase, TransportError, TransportFault};
+    use crate::http::NoNetwork;
     use crate::ids::SequenceIds;
     use crate::money::Currency;
     use crate::reference::{Alphabet, RefRule};
@@ -214,8 +244,11 @@ mod tests {
 
     #[derive(Deserialize)]
     struct BankConfig {
-        #[expect(dead_code, reason = "only its presence is tested")]
-        secret: String,
+        secret: SecretString,
+        #[serde(default)]
+        old_secrets: Vec<SecretString>,
+        #[serde(default)]
+        careless: bool,
     }
 
     impl ProviderFactory for BankFactory {
@@ -228,22 +261,22 @@ mod tests {
             ProviderInfo::new(id, account, "Bank", Currency::MNT, rule)
         }
 
-        fn build(_: &AccountName, _: BankConfig, _: &BuildEnv) -> Result<Arc<dyn Provider>> {
-            Ok(Arc::new(Bank(Self::describe())))
+        fn build(_: &AccountName, config: BankConfig, env: &BuildEnv) -> Result<Arc<dyn Provider>> {
+            let info = Self::describe();
+            env.keys(
+                Scheme::HmacSha256,
+                [&config.secret].into_iter().chain(&config.old_secrets),
+                &info.ref_rule,
+            )?;
+            if config.careless {
+                let own = SecretString::from("the author's own");
+                env.keys(Scheme::SaltedSha256, [&config.secret, &own], &info.ref_rule)?;
+            }
+            Ok(Arc::new(Bank(info)))
         }
     }
 
     register_provider!(BankFactory);
-
-    #[derive(Debug)]
-    struct NoNetwork;
-
-    #[async_trait::async_trait]
-    impl HttpTransport for NoNetwork {
-        async fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
-            Err(TransportError::new(Phase::NeverSent, TransportFault::Connect, "no network here"))
-        }
-    }
 
     fn env() -> BuildEnv {
         let clock = ManualClock::new(Timestamp::from_millis(0));
@@ -262,6 +295,20 @@ mod tests {
         assert!(registry.build(&account("bank").with("secret", "s"), &env()).is_ok());
         let missing = registry.build(&account("bank"), &env()).unwrap_err().to_string();
         assert!(missing.contains("till") && missing.contains("secret"), "{missing}");
+    }
+
+    #[test]
+    fn only_the_secrets_of_the_account_become_its_keys() {
+        let registry = Registry::linked().unwrap();
+        let build = |account: &AccountConfig| registry.build(account, &env());
+        let account = account("bank").with("secret", "s, with a comma").with("old_secrets", "a, b");
+        assert!(build(&account).is_ok());
+        let error = build(&account.with("careless", "true")).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Configuration, Some("secret")));
+        assert!(!error.to_string().contains("own"), "{error}");
+        let toml = "accounts.bank = { secret = 's', old_secrets = ['a', 'b'] }";
+        let accounts = crate::config::accounts_from(Some(toml), [], &[]).unwrap();
+        assert!(build(&accounts[0]).is_ok());
     }
 
     #[test]

@@ -14,10 +14,7 @@ mod secrets;
 
 use std::sync::Arc;
 
-use tulbur_core::{
-    BuildEnv, HttpRequest, HttpResponse, HttpTransport, ManualClock, Phase, Provider, RandomIds, Result,
-    Timestamp, TransportError, TransportFault, async_trait,
-};
+use tulbur_core::{BuildEnv, ManualClock, NoNetwork, Provider, RandomIds, Result, Timestamp};
 
 use crate::check::List;
 use crate::under_test::{Keys, UnderTest};
@@ -53,15 +50,4 @@ pub(crate) fn list(list: &mut List, under_test: &Arc<dyn UnderTest>) {
 fn described(under_test: &dyn UnderTest) -> Result<Arc<dyn Provider>> {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
     under_test.build(Keys::Own, &BuildEnv::new(Arc::new(NoNetwork), clock, Arc::new(RandomIds)))
-}
-
-#[derive(Debug)]
-struct NoNetwork;
-
-#[async_trait]
-impl HttpTransport for NoNetwork {
-    async fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
-        let why = "this provider was only built to be described";
-        Err(TransportError::new(Phase::NeverSent, TransportFault::Refused, why))
-    }
 }

@@ -5,16 +5,18 @@ use std::sync::Mutex;
 
 use serde::Deserialize;
 use serde_json::json;
+use tulbur_core::wire::Fields;
 use tulbur_core::{
-    Ability, AccountName, Alphabet, BuildEnv, CancelProvider, CancelRequest, Capture, CaptureProvider,
-    CaptureRequest, CardInfo, CardToken, Channel, Charge, ChargeProvider, ChargeRequest, CreateInvoice,
-    Currency, Delivery, Effect, Error, ErrorKind, Evidence, ExposeSecret, Fields, Flow, FlowEffect, FlowInfo,
-    FlowStart, HmacHexKeys, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnEvent, IpnOutcome,
-    IpnProvider, Language, MerchantRef, Method, Money, Monotonic, NextAction, NotifyAddress, OperationInfo,
-    Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId,
-    ProviderInfo, QrProvider, QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider,
-    RefundRequest, RefundRule, RefundStatus, Reply, Result, Role, SavedCard, SecretString, SignedField,
-    Subject, TokenVaultProvider, Url, VoidProvider, VoidRequest, Way, async_trait,
+    Ability, AccountKeys, AccountName, Alphabet, BuildEnv, CancelProvider, CancelRequest, Capture,
+    CaptureProvider, CaptureRequest, CardInfo, CardToken, Channel, Charge, ChargeProvider, ChargeRequest,
+    CreateInvoice, Currency, Delivery, Effect, Error, ErrorKind, Evidence, ExposeSecret, FieldLength, Flow,
+    FlowEffect, FlowInfo, FlowStart, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnEvent,
+    IpnOutcome, IpnProvider, Language, MerchantRef, MessageShape, Method, Money, Monotonic, NextAction,
+    NotifyAddress, OperationInfo, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof,
+    ProofBy, Provider, ProviderId, ProviderInfo, QrProvider, QueryBy, QueryProvider, Reading, Redirect,
+    RefRule, Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, SavedCard,
+    Scheme, SecretString, SignedField, Subject, TokenVaultProvider, Url, VoidProvider, VoidRequest, Way,
+    async_trait,
 };
 
 const PAGE: Flow = Flow::new("page");
@@ -58,7 +60,7 @@ pub(super) struct ToyBank {
     flaw: Flaw,
     base: Url,
     key: SecretString,
-    keys: HmacHexKeys,
+    keys: AccountKeys,
     info: ProviderInfo,
     env: BuildEnv,
     /// The reference of the invoice that was made last.
@@ -130,11 +132,17 @@ fn info() -> Result<ProviderInfo> {
     Ok(info)
 }
 
+static NOTIFICATION: MessageShape<3> = MessageShape::joined([
+    SignedField::reference(FieldLength::OfReferences),
+    SignedField::result(FieldLength::Exactly(3)),
+    SignedField::amount(FieldLength::UpTo(12)),
+]);
+
 impl ToyBank {
     pub(super) fn new(flaw: Flaw, base: Url, key: &str, env: BuildEnv) -> Result<Self> {
         let key = SecretString::from(key);
-        let keys = HmacHexKeys::new([&key])?;
         let mut info = info()?;
+        let keys = env.keys(Scheme::HmacSha256, [&key], &info.ref_rule)?;
         if flaw == Flaw::RefundsInPartsAgainstItsRule {
             info.refunds = Some(RefundRule { partial: false, repeated: false, window: None });
         }
@@ -278,12 +286,10 @@ impl ToyBank {
 
     /// Reads a notification or, for a provider that trusts browsers, a return.
     fn event(&self, document: &Document, sum: Option<&str>) -> Result<IpnEvent> {
-        let fields = [
-            SignedField::new(Role::Reference, Place::Exactly(32), Some(&document.reference)),
-            SignedField::new(Role::Result, Place::Exactly(3), document.code.as_deref()),
-            SignedField::new(Role::Amount, Place::UpTo(12), document.amount.as_deref()),
-        ];
-        let proof = self.keys.prove(&fields, sum, Currency::VND, |code| self.status(Some(code)))?;
+        let values =
+            [Some(document.reference.as_str()), document.code.as_deref(), document.amount.as_deref()];
+        let status = |code: &str| self.status(Some(code));
+        let proof = self.keys.prove(&NOTIFICATION, values, sum, &Reading::new(Currency::VND, &status))?;
         let Proof::Signed(facts) = &proof else {
             return Err(Error::new(ErrorKind::Untrusted, "its members are not in their places"));
         };
@@ -501,7 +507,11 @@ impl IpnProvider for ToyBank {
             }
             Flaw::KnowsNoOtherKey => {
                 // What an author does who takes the key from a constant and not from the settings.
-                let fixed = HmacHexKeys::new([&SecretString::from(super::KEY)])?;
+                let fixed = self.env.keys(
+                    Scheme::HmacSha256,
+                    [&SecretString::from(super::KEY)],
+                    &self.info.ref_rule,
+                )?;
                 let fixed = Self { keys: fixed, info: self.info.clone(), ..self.copy() };
                 fixed.event(&document, document.sum.as_deref())
             }

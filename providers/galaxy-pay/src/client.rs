@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 use tulbur_core::{
-    AccountName, BuildEnv, Bytes, CaptureProvider, ChargeProvider, ChargeRequest, CreateInvoice, Error,
-    ErrorKind, ExposeSecret, FlowInfo, HttpRequest, HttpResponse, InvoiceProvider, IpnProvider, Monotonic,
-    Provider, ProviderFactory, ProviderInfo, QrProvider, QueryProvider, RefundProvider, Result, SaltedSha256,
-    Timestamp, TokenVaultProvider, Url, VoidProvider, register_provider,
+    AccountKeys, AccountName, BuildEnv, Bytes, CaptureProvider, ChargeProvider, ChargeRequest, CreateInvoice,
+    Error, ErrorKind, ExposeSecret, FlowInfo, HttpRequest, HttpResponse, InvoiceProvider, IpnProvider,
+    Monotonic, Provider, ProviderFactory, ProviderInfo, QrProvider, QueryProvider, RefundProvider, Result,
+    Scheme, Timestamp, TokenVaultProvider, Url, VoidProvider, register_provider,
 };
 use zeroize::Zeroizing;
 
@@ -29,7 +29,7 @@ const HOURS_EAST: i8 = 7;
 pub struct GalaxyPay {
     pub(crate) info: ProviderInfo,
     pub(crate) config: GalaxyPayConfig,
-    pub(crate) salts: SaltedSha256,
+    pub(crate) keys: AccountKeys,
     env: BuildEnv,
     fitted: AtomicU64,
     not_fitted: AtomicU64,
@@ -127,9 +127,12 @@ impl GalaxyPay {
     /// [`ErrorKind::Configuration`], naming the setting.
     pub fn new(account: AccountName, config: GalaxyPayConfig, env: BuildEnv) -> Result<Self> {
         let info = info::describe(account, &config);
-        let salts = config.check().map_err(|error| error.at(&info.id, &info.account, "configuration"))?;
+        let keys = config
+            .check()
+            .and_then(|()| env.keys(Scheme::SaltedSha256, config.salts(), &info.ref_rule))
+            .map_err(|error| error.at(&info.id, &info.account, "configuration"))?;
         let (fitted, not_fitted) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Self { info, config, salts, env, fitted, not_fitted })
+        Ok(Self { info, config, keys, env, fitted, not_fitted })
     }
 
     /// How many answers had a signature that fits the assumed formula, and how many had one that does not.
@@ -174,7 +177,7 @@ impl GalaxyPay {
         serde_json::to_writer(&mut *body, &request).map_err(|e| {
             Error::new(ErrorKind::InvalidRequest, "it cannot be written as JSON").with_source(e)
         })?;
-        let signature = self.salts.sign(&body);
+        let signature = self.keys.sign(&[&body]);
         let request = HttpRequest::post_json(
             operation.name,
             effect,
@@ -229,7 +232,7 @@ impl GalaxyPay {
     /// The gateway's words without these secrets and this account's own, should it ever repeat them.
     fn hide(&self, text: &str, hidden: &[&str]) -> String {
         let config = &self.config;
-        let own = [&config.api_key, &config.salt].into_iter().chain(&config.verification_salts);
+        let own = std::iter::once(&config.api_key).chain(config.salts());
         let mut shown = text.to_owned();
         for secret in own.map(ExposeSecret::expose_secret).chain(hidden.iter().copied()) {
             if !secret.is_empty() {
@@ -249,7 +252,7 @@ impl GalaxyPay {
         if received.is_none() && !strict {
             return Ok(());
         }
-        match self.salts.check(&response.body, received) {
+        match self.keys.check(&[&response.body], received) {
             Ok(()) => {
                 self.fitted.fetch_add(1, Ordering::Relaxed);
                 Ok(())

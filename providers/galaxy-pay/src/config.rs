@@ -1,8 +1,9 @@
 //! The settings of an account, and what is checked of them.
 
 use serde::Deserialize;
+use tulbur_core::wire::{check_address, check_base};
 use tulbur_core::{
-    Accept, Currency, Error, ErrorKind, ExposeSecret, Result, SaltedSha256, SecretString, Url, is_loopback,
+    Accept, Currency, Error, ErrorKind, ExposeSecret, Result, SecretString, Url, check_credential,
 };
 
 use crate::codes::Method;
@@ -131,8 +132,13 @@ impl GalaxyPayConfig {
         }
     }
 
-    /// Checks what can be wrong, and prepares the salts.
-    pub(crate) fn check(&self) -> Result<SaltedSha256> {
+    /// The salts by which messages are signed; the first is the account's own.
+    pub(crate) fn salts(&self) -> impl Iterator<Item = &SecretString> {
+        std::iter::once(&self.salt).chain(&self.verification_salts)
+    }
+
+    /// Checks what can be wrong.
+    pub(crate) fn check(&self) -> Result<()> {
         check_credential("api_key", &self.api_key)?;
         if !self.api_key.expose_secret().bytes().all(|b| b.is_ascii_graphic()) {
             return Err(wrong("api_key", "it has characters that no header can carry"));
@@ -141,10 +147,7 @@ impl GalaxyPayConfig {
         for salt in &self.verification_salts {
             check_credential("verification_salts", salt)?;
         }
-        check_address("base_url", &self.base_url)?;
-        if self.base_url.query().is_some() || self.base_url.fragment().is_some() {
-            return Err(wrong("base_url", "it must be an address without query or fragment"));
-        }
+        check_base("base_url", &self.base_url)?;
         if let Some(script) = &self.checkout_script {
             check_address("checkout_script", script)?;
         }
@@ -159,33 +162,13 @@ impl GalaxyPayConfig {
         {
             return Err(wrong("token_method", "cards are DOMESTIC, INTERNATIONAL or WALLET"));
         }
-        SaltedSha256::new(std::iter::once(&self.salt).chain(&self.verification_salts).cloned())
+        Ok(())
     }
 
     /// Whether what is only inferred is offered.
     pub(crate) fn accepts_inferred(&self) -> bool {
         self.accept == Accept::Inferred
     }
-}
-
-/// A credential that was copied with a line end or a blank never works, and the gateway only says 401.
-fn check_credential(field: &'static str, secret: &SecretString) -> Result<()> {
-    let text = secret.expose_secret();
-    if text.is_empty() {
-        return Err(wrong(field, "it is empty; Galaxy Pay hands it out"));
-    }
-    if text.trim() != text {
-        return Err(wrong(field, "it begins or ends with white space; copy it without"));
-    }
-    Ok(())
-}
-
-fn check_address(field: &'static str, url: &Url) -> Result<()> {
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
-    if !safe || url.cannot_be_a_base() || !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong(field, "it must be https (http only for this machine), without a user name"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+use tulbur_core::wire::Fields;
 use tulbur_core::{
-    CardInfo, CardToken, Channel, Currency, Delivery, Error, ErrorKind, Fields, IpnEvent, IpnFacts,
-    IpnOutcome, IpnProvider, MerchantRef, Money, PaymentStatus, Proof, ProviderRef, Reply, Result, SavedCard,
-    Subject,
+    CardInfo, CardToken, Channel, Currency, Delivery, Error, ErrorKind, IpnEvent, IpnFacts, IpnOutcome,
+    IpnProvider, MerchantRef, Money, PaymentStatus, Proof, ProviderRef, Reply, Result, SavedCard, Subject,
 };
 
 use crate::client::{GalaxyPay, Mark};
@@ -152,7 +152,7 @@ impl GalaxyPay {
 
     fn event(&self, data: &str, signature: Option<&str>, channel: Channel) -> Result<IpnEvent> {
         let mut told = None;
-        let proven = self.salts.prove(data.as_bytes(), signature, |data| {
+        let proven = self.keys.prove_document(data.as_bytes(), signature, |data| {
             let document = self.read_callback(data)?;
             told.insert(document).facts()
         });

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tulbur_core::wire::below;
 use tulbur_core::{Ability, HttpResponse, Url};
 use tulbur_core::{
-    AccountName, AmountFormat, BuildEnv, CallbackUrl, CardToken, ChargeProvider, CreateInvoice, Effect,
-    Error, ErrorKind, ExposeSecret, HmacHexKeys, HttpRequest, Invoice, InvoiceProvider, IpnProvider,
-    Monotonic, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo, QueryProvider,
-    Result, SavedCard, SecretString, TokenizeProvider, Way, async_trait, read_options, register_provider,
+    AccountKeys, AccountName, AmountFormat, BuildEnv, CallbackUrl, CardToken, ChargeProvider, CreateInvoice,
+    Effect, Error, ErrorKind, ExposeSecret, HttpRequest, Invoice, InvoiceProvider, IpnProvider, Monotonic,
+    Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo, QueryProvider, Result,
+    SavedCard, Scheme, SecretString, TokenizeProvider, Way, async_trait, read_options, register_provider,
 };
 
 use crate::ID;
@@ -28,7 +29,7 @@ pub(crate) const AMOUNT: AmountFormat = AmountFormat::Fixed(2);
 pub struct GolomtEcommerce {
     pub(crate) info: ProviderInfo,
     pub(crate) config: GolomtEcommerceConfig,
-    pub(crate) keys: HmacHexKeys,
+    pub(crate) keys: AccountKeys,
     authorization: SecretString,
     env: BuildEnv,
 }
@@ -69,7 +70,11 @@ impl GolomtEcommerce {
     /// [`ErrorKind::Configuration`], naming the setting.
     pub fn new(account: AccountName, config: GolomtEcommerceConfig, env: BuildEnv) -> Result<Self> {
         let info = info::describe(account, &config);
-        let keys = config.check().map_err(|error| error.at(&info.id, &info.account, "configuration"))?;
+        let keys = config
+            .check()
+            .and_then(|()| env.keys(Scheme::HmacSha256, config.secrets(), &info.ref_rule))
+            .map_err(|error| error.at(&info.id, &info.account, "configuration"))?
+            .in_field("checksum");
         let authorization = format!("Bearer {}", config.token.expose_secret()).into();
         Ok(Self { info, config, keys, authorization, env })
     }
@@ -86,7 +91,7 @@ impl GolomtEcommerce {
 
     /// An address of the bank's API.
     pub(crate) fn address(&self, path: &[&str]) -> Url {
-        pages::below(&self.config.base_url, path)
+        below(&self.config.base_url, path)
     }
 
     /// A request cannot say where its notifications go.
@@ -160,7 +165,7 @@ impl GolomtEcommerce {
         if !with_token {
             message.token = None;
         }
-        self.keys.check(&message.parts(), answer.checksum.as_deref())?;
+        sign::RESULT.check(&self.keys, message.values(), answer.checksum.as_deref())?;
         let values = message.read()?;
         let mut payment = Payment::new(asked.clone(), values.status);
         payment.amount = values.amount;

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tulbur_core::{
-    Accept, Error, ErrorKind, ExposeSecret, HmacHexKeys, Result, SecretString, Url, is_loopback,
-};
+use tulbur_core::wire::check_base;
+use tulbur_core::{Accept, Error, ErrorKind, ExposeSecret, Result, SecretString, Url, check_credential};
 
 use crate::options::Page;
 
@@ -114,14 +113,22 @@ impl GolomtEcommerceConfig {
         Duration::from_secs(self.page_minutes * 60)
     }
 
-    /// Checks what can be wrong, and prepares the keys.
-    pub(crate) fn check(&self) -> Result<HmacHexKeys> {
+    /// The secrets by which messages are signed; the first is the account's own.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        std::iter::once(&self.secret).chain(&self.verification_secrets)
+    }
+
+    /// Checks what can be wrong.
+    pub(crate) fn check(&self) -> Result<()> {
         check_credential("token", &self.token)?;
+        if !self.token.expose_secret().bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(wrong("token", "it has characters that no merchant token has"));
+        }
         check_credential("secret", &self.secret)?;
         for secret in &self.verification_secrets {
             check_credential("verification_secrets", secret)?;
         }
-        check_base(&self.base_url)?;
+        check_base("base_url", &self.base_url)?;
         if !REFERENCE_LENGTHS.contains(&self.reference_length) {
             return Err(wrong("reference_length", format!("it is {}; 12 to 64 fit", self.reference_length)));
         }
@@ -133,34 +140,8 @@ impl GolomtEcommerceConfig {
         {
             return Err(wrong("merchant_id", "it is not 1 to 32 letters and digits"));
         }
-        HmacHexKeys::new(std::iter::once(&self.secret).chain(&self.verification_secrets))
+        Ok(())
     }
-}
-
-/// A credential that was copied with a line end or a blank never works, and the bank only says 403.
-fn check_credential(field: &'static str, secret: &SecretString) -> Result<()> {
-    let text = secret.expose_secret();
-    if text.is_empty() {
-        return Err(wrong(field, "it is empty; the bank hands it out after the contract"));
-    }
-    if text.trim() != text {
-        return Err(wrong(field, "it begins or ends with white space; copy it without"));
-    }
-    if field == "token" && !text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(wrong(field, "it has characters that no merchant token has"));
-    }
-    Ok(())
-}
-
-fn check_base(url: &Url) -> Result<()> {
-    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
-    if !safe || url.cannot_be_a_base() {
-        return Err(wrong("base_url", "it must be https (http is allowed only for this machine)"));
-    }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        return Err(wrong("base_url", "it must be an address without query, fragment or user name"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Reads the bank's push to the registered address, and the return of the payer's browser.
 
+use tulbur_core::wire::Fields;
 use tulbur_core::{
-    Channel, Delivery, Error, ErrorKind, Fields, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof,
-    Reply, Result, SavedCard, Subject,
+    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof, Reply,
+    Result, SavedCard, Subject,
 };
 
 use crate::client::GolomtEcommerce;
@@ -62,9 +63,8 @@ impl GolomtEcommerce {
         check_size(delivery.body.len())?;
         let push = ResultDocument::read(delivery.body)?;
         let message = push.message();
-        let length = self.config.reference_length;
         // The checksum first: who does not know the secret learns nothing else.
-        let proof = message.prove(&self.keys, length, push.checksum.as_deref())?;
+        let proof = message.prove(&self.keys, push.checksum.as_deref())?;
         let reference = MerchantRef::parse(message.transaction)
             .and_then(|reference| self.info.ref_rule.check(&reference).map(|()| reference))
             .map_err(|e| {

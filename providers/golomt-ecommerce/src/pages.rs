@@ -1,5 +1,6 @@
 //! The addresses that the payer's browser goes to and comes back to.
 
+use tulbur_core::wire::below;
 use tulbur_core::{
     AppLink, CallbackUrl, Error, Language, NextAction, PageKind, ProviderRef, Redirect, Result, ReturnUrls,
     Url,
@@ -40,13 +41,6 @@ pub(crate) fn invoice_ref(text: &str) -> Result<ProviderRef> {
         return Err(Error::new(tulbur_core::ErrorKind::Malformed, why).with_field("invoice"));
     }
     Ok(ProviderRef::parse(text)?)
-}
-
-/// An address below the base.
-pub(crate) fn below(base: &Url, path: &[&str]) -> Url {
-    let mut url = base.clone();
-    url.path_segments_mut().expect("the base was checked when configured").pop_if_empty().extend(path);
-    url
 }
 
 /// The payment pages: in the payer's language first, the preferred kind first; and the app's link, first if the

@@ -17,11 +17,14 @@ use tulbur_core::{Effect, Error, ErrorKind, HttpResponse, Outcome, PaymentStatus
 
 use crate::wire::Failure;
 
+/// The only result code that means success.
+pub(crate) const SUCCESS: &str = "000";
+
 /// The status that a result code means.
 pub(crate) fn of_code(code: Option<&str>) -> PaymentStatus {
     match code {
         None => PaymentStatus::Pending,
-        Some("000") => PaymentStatus::Paid,
+        Some(SUCCESS) => PaymentStatus::Paid,
         Some(_) => PaymentStatus::Declined,
     }
 }

@@ -263,7 +263,7 @@ mod tests {
             (None, None, None)
         );
         assert!(answer.card.is_empty());
-        assert_eq!(answer.message().parts(), ["t", "", "1500.00", ""]);
+        assert_eq!(answer.message().values(), [Some("t"), None, Some("1500.00"), None]);
     }
 
     #[test]

@@ -4,15 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
+use tulbur_core::wire::below;
 use tulbur_core::{
-    Ability, AccountName, AmountText, BuildEnv, CancelProvider, CreateInvoice, Effect, Error, ErrorKind,
-    ExposeSecret, Flow, HmacHexKeys, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnProvider, Money,
+    Ability, AccountKeys, AccountName, AmountText, BuildEnv, CancelProvider, CreateInvoice, Effect, Error,
+    ErrorKind, ExposeSecret, Flow, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnProvider, Money,
     Monotonic, NextAction, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo,
-    QrProvider, QueryProvider, RefundProvider, Result, Way, async_trait, register_provider,
+    QrProvider, QueryProvider, RefundProvider, Result, Scheme, Way, async_trait, register_provider,
 };
 
 use crate::ID;
-use crate::address::below;
 use crate::config::GolomtInstoreConfig;
 use crate::info::{self, FLOW_APP, FLOW_PHONE, FLOW_QR};
 use crate::sign::{self, AMOUNT};
@@ -26,7 +26,7 @@ use crate::{payload, words};
 pub struct GolomtInstore {
     pub(crate) info: ProviderInfo,
     pub(crate) config: GolomtInstoreConfig,
-    pub(crate) keys: HmacHexKeys,
+    pub(crate) keys: AccountKeys,
     env: BuildEnv,
 }
 
@@ -77,7 +77,11 @@ impl GolomtInstore {
     /// [`ErrorKind::Configuration`], naming the setting.
     pub fn new(account: AccountName, config: GolomtInstoreConfig, env: BuildEnv) -> Result<Self> {
         let info = info::describe(account, &config);
-        let keys = config.check().map_err(|error| error.at(&info.id, &info.account, "configuration"))?;
+        let keys = config
+            .check()
+            .and_then(|()| env.keys(Scheme::HmacSha256, config.secrets(), &info.ref_rule))
+            .map_err(|error| error.at(&info.id, &info.account, "configuration"))?
+            .in_field("checksum");
         Ok(Self { info, config, keys, env })
     }
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use tulbur_core::{Accept, Error, ErrorKind, ExposeSecret, HmacHexKeys, Result, SecretString, Url};
-
-use crate::address::check_base;
+use tulbur_core::wire::check_base;
+use tulbur_core::{Accept, Error, ErrorKind, Result, SecretString, Url, check_credential};
 
 /// Where the bank answers in production, as R-erxes has it in all generations.
 pub const PRODUCTION: &str = "https://instore.golomtbank.com";
@@ -75,33 +74,26 @@ impl GolomtInstoreConfig {
         self.wait_minutes.map(|minutes| Duration::from_secs(minutes * 60))
     }
 
-    /// Checks what can be wrong, and prepares the keys.
-    pub(crate) fn check(&self) -> Result<HmacHexKeys> {
+    /// The secrets by which messages are signed; the first is the account's own.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        std::iter::once(&self.secret).chain(&self.verification_secrets)
+    }
+
+    /// Checks what can be wrong.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.terminal.len() != TERMINAL || !self.terminal.bytes().all(|b| b.is_ascii_digit()) {
             return Err(wrong("terminal", "it is not the 8 digits that the bank's terminal numbers have"));
         }
-        check_secret("secret", &self.secret)?;
+        check_credential("secret", &self.secret)?;
         for secret in &self.verification_secrets {
-            check_secret("verification_secrets", secret)?;
+            check_credential("verification_secrets", secret)?;
         }
-        check_base(&self.base_url)?;
+        check_base("base_url", &self.base_url)?;
         if self.wait_minutes.is_some_and(|minutes| !MINUTES.contains(&minutes)) {
             return Err(wrong("wait_minutes", "1 to 1440 minutes (a day) can be waited"));
         }
-        HmacHexKeys::new(std::iter::once(&self.secret).chain(&self.verification_secrets))
+        Ok(())
     }
-}
-
-/// A secret that was copied with a line end or a blank never works, and the bank does not say why.
-pub(crate) fn check_secret(field: &'static str, secret: &SecretString) -> Result<()> {
-    let text = secret.expose_secret();
-    if text.is_empty() {
-        return Err(wrong(field, "it is empty; the bank hands it out after the contract"));
-    }
-    if text.trim() != text {
-        return Err(wrong(field, "it begins or ends with white space; copy it without"));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@
 //! and where the reference ends and the amount begins would be open. So a push, whether its checksum is right or not,
 //! only says which payment to ask about.
 
+use tulbur_core::wire::Fields;
 use tulbur_core::{
-    Channel, Delivery, Error, ErrorKind, Fields, IpnEvent, IpnOutcome, IpnProvider, MerchantRef,
-    PaymentStatus, Proof, Reply, Result, Subject,
+    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, PaymentStatus,
+    Proof, Reply, Result, Subject,
 };
 
 use crate::client::GolomtInstore;

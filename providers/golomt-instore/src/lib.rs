@@ -52,7 +52,6 @@
 //! | R-fibo | Fibocloud/payment-sdks, package `socialpay`; and what descends from it: R-go, `mongolian-payment-socialpay` on PyPI, `@mongolian-payment/socialpay` on npm. They count as one |
 //! | R-go | techpartners-asia/golomt-api-go, package `socialpay` |
 
-mod address;
 mod cancel;
 mod client;
 mod config;

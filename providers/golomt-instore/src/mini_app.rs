@@ -25,13 +25,12 @@ use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Encrypt, RsaPublicKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use tulbur_core::wire::{below, check_base};
 use tulbur_core::{
     Ability, BuildEnv, Effect, Error, ErrorKind, Evidence, ExposeSecret, HttpRequest, HttpResponse,
-    OperationInfo, Result, SecretString, Url,
+    OperationInfo, Result, SecretString, Url, check_credential,
 };
 
-use crate::address::{below, check_base};
-use crate::config::check_secret;
 use crate::json::{Word, filled, read};
 use crate::words::{clean, without};
 
@@ -74,12 +73,12 @@ impl MiniAppConfig {
     }
 
     fn check(&self) -> Result<RsaPublicKey> {
-        check_secret("cert_id", &self.cert_id)?;
+        check_credential("cert_id", &self.cert_id)?;
         let wrong = |field, why: &str| Error::new(ErrorKind::Configuration, why).with_field(field);
         if !self.cert_id.expose_secret().bytes().all(|b| b.is_ascii_graphic()) {
             return Err(wrong("cert_id", "it has characters that cannot stand in a header"));
         }
-        check_base(&self.base_url)?;
+        check_base("base_url", &self.base_url)?;
         let text: String = self.public_key.lines().filter(|line| !line.starts_with("-----")).collect();
         let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
         let der = STANDARD.decode(text).map_err(|_| wrong("public_key", "it is neither base64 nor PEM"))?;

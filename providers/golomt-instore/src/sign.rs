@@ -36,7 +36,7 @@ pub(crate) fn settlement<'a>(terminal: &'a str, settlement: &'a str) -> [&'a str
 mod tests {
     use proptest::prelude::*;
     use serde::Deserialize;
-    use tulbur_core::{HmacHexKeys, Money, SecretString};
+    use tulbur_core::{Money, Scheme, SecretString, SigningKeys};
 
     use super::*;
 
@@ -86,8 +86,8 @@ mod tests {
         }
     }
 
-    fn keys(secret: &str) -> HmacHexKeys {
-        HmacHexKeys::new([&SecretString::from(secret)]).unwrap()
+    fn keys(secret: &str) -> SigningKeys {
+        SigningKeys::new(Scheme::HmacSha256, [&SecretString::from(secret)]).unwrap()
     }
 
     /// Those about this service's HMAC; the mini app's stands beside the mini app.

@@ -28,14 +28,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tulbur_core::wire::{below, check_base};
 use tulbur_core::{
     Ability, Accept, AmountFormat, BuildEnv, Bytes, Effect, Error, ErrorKind, Evidence, ExposeSecret,
-    HttpRequest, HttpResponse, Money, OperationInfo, Outcome, Result, SecretString, Url,
+    HttpRequest, HttpResponse, Money, OperationInfo, Outcome, Result, SecretString, Url, check_credential,
 };
 use zeroize::Zeroizing;
 
-use crate::address::{below, check_base};
-use crate::config::check_secret;
 use crate::json::{Word, filled, object, read};
 use crate::sign::CURRENCY;
 use crate::words::clean;
@@ -91,12 +90,12 @@ impl InstoreV2Config {
             return wrong("terminal", "it is not 1 to 32 letters and digits");
         }
         if let Some(authorization) = &self.authorization {
-            check_secret("authorization", authorization)?;
+            check_credential("authorization", authorization)?;
             if !authorization.expose_secret().bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
                 return wrong("authorization", "it has characters that cannot stand in a header");
             }
         }
-        check_base(&self.base_url)
+        check_base("base_url", &self.base_url)
     }
 }
 

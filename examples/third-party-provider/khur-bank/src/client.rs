@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use tulbur_core::wire::below;
 use tulbur_core::{
-    AccountName, AmountFormat, BuildEnv, CreateInvoice, Effect, Error, ErrorKind, HmacHexKeys, HttpRequest,
+    AccountKeys, AccountName, AmountFormat, BuildEnv, CreateInvoice, Effect, Error, ErrorKind, HttpRequest,
     Invoice, InvoiceProvider, IpnProvider, Money, Monotonic, NextAction, PageKind, Payment, PaymentRef,
     Provider, ProviderFactory, ProviderInfo, ProviderRef, QueryProvider, Redirect, Refund, RefundProvider,
-    RefundRequest, RefundStatus, Result, ReturnUrls, Url, async_trait, register_provider,
+    RefundRequest, RefundStatus, Result, ReturnUrls, Scheme, async_trait, register_provider,
 };
 
 use crate::config::KhurBankConfig;
@@ -25,7 +26,7 @@ const DESCRIPTION: usize = 100;
 pub struct KhurBank {
     info: ProviderInfo,
     config: KhurBankConfig,
-    pub(crate) keys: HmacHexKeys,
+    pub(crate) keys: AccountKeys,
     env: BuildEnv,
 }
 
@@ -59,19 +60,17 @@ impl KhurBank {
     /// [`ErrorKind::Configuration`], naming the setting.
     pub fn new(account: AccountName, config: KhurBankConfig, env: BuildEnv) -> Result<Self> {
         let info = info::describe(account);
-        let keys = config.check().map_err(|error| error.at(&info.id, &info.account, "configuration"))?;
+        let keys = config
+            .check()
+            .and_then(|()| env.keys(Scheme::HmacSha256, config.secrets(), &info.ref_rule))
+            .map_err(|error| error.at(&info.id, &info.account, "configuration"))?
+            .in_field("checksum");
         Ok(Self { info, config, keys, env })
     }
 
     /// Names this account and operation in an error.
     pub(crate) fn named<T>(&self, operation: &'static str, result: Result<T>) -> Result<T> {
         result.map_err(|error| error.at(&self.info.id, &self.info.account, operation))
-    }
-
-    fn address(&self, path: &[&str]) -> Url {
-        let mut url = self.config.base_url.clone();
-        url.path_segments_mut().expect("http addresses have a path").pop_if_empty().extend(path);
-        url
     }
 
     // ANCHOR: call
@@ -94,7 +93,8 @@ impl KhurBank {
         let body = serde_json::to_vec(&call).expect("a map of texts is JSON");
 
         let request =
-            HttpRequest::post_json(operation, effect, self.address(&["v1", path]), body).send_by(send_by);
+            HttpRequest::post_json(operation, effect, below(&self.config.base_url, &["v1", path]), body)
+                .send_by(send_by);
         let sent = self.env.transport.send(request).await;
         let response = sent.map_err(|error| Error::from_transport(error, effect))?;
         if response.status != 200 {
@@ -135,7 +135,7 @@ impl KhurBank {
             .await?;
         let payment = PaymentRef::new(request.merchant_ref.clone(), Some(request.amount), FLOW_PAGE);
         let page = Redirect {
-            url: self.address(&["pay", request.language.code(), &answer.invoice]),
+            url: below(&self.config.base_url, &["pay", request.language.code(), &answer.invoice]),
             page: PageKind::Card,
             language: Some(request.language),
         };

@@ -1,7 +1,8 @@
 //! The settings of an account, and what is checked of them.
 
 use serde::Deserialize;
-use tulbur_core::{Error, ErrorKind, ExposeSecret, HmacHexKeys, Result, SecretString, Url, is_loopback};
+use tulbur_core::wire::check_base;
+use tulbur_core::{Error, ErrorKind, Result, SecretString, Url, check_credential};
 
 /// Where the bank answers in production.
 pub const PRODUCTION: &str = "https://api.khur-bank.example";
@@ -44,24 +45,21 @@ impl KhurBankConfig {
         Self { merchant, secret, verification_secrets: Vec::new(), base_url: production() }
     }
 
-    /// Checks what can be wrong, and prepares the keys.
-    pub(crate) fn check(&self) -> Result<HmacHexKeys> {
-        let wrong = |field, why| Err(Error::new(ErrorKind::Configuration, why).with_field(field));
+    /// The secrets by which messages are signed; the first is the account's own.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
+        std::iter::once(&self.secret).chain(&self.verification_secrets)
+    }
+
+    /// Checks what can be wrong.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.merchant.is_empty() || !self.merchant.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         {
-            return wrong("merchant", "it must be letters, digits and hyphens, as the bank gave it");
+            let why = "it must be letters, digits and hyphens, as the bank gave it";
+            return Err(Error::new(ErrorKind::Configuration, why).with_field("merchant"));
         }
-        let secrets = || std::iter::once(&self.secret).chain(&self.verification_secrets);
-        if secrets().map(ExposeSecret::expose_secret).any(|text| text.trim() != text) {
-            return wrong("secret", "it begins or ends with white space; copy it without");
+        for secret in self.secrets() {
+            check_credential("secret", secret)?;
         }
-        let url = &self.base_url;
-        if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(url)) {
-            return wrong("base_url", "it must be https (http is allowed only for this machine)");
-        }
-        if url.query().or(url.fragment()).is_some() || !url.username().is_empty() {
-            return wrong("base_url", "it must be an address without query, fragment or user name");
-        }
-        HmacHexKeys::new(secrets())
+        check_base("base_url", &self.base_url)
     }
 }

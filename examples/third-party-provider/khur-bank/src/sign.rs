@@ -1,6 +1,8 @@
 //! Which values each checksum covers (BANK.md, section 2).
 
-use tulbur_core::{Currency, Error, ErrorKind, HmacHexKeys, Place, Proof, Result, Role, SignedField};
+use tulbur_core::{
+    AccountKeys, Currency, Error, ErrorKind, FieldLength, MessageShape, Proof, Reading, Result, SignedField,
+};
 
 use crate::status;
 
@@ -15,32 +17,30 @@ const AMOUNT: usize = 11;
 const BETWEEN: &str = "|";
 
 /// The checksum of these values.
-pub(crate) fn sign(keys: &HmacHexKeys, values: &[&str]) -> String {
-    keys.sign(&[&values.join(BETWEEN)])
+pub(crate) fn sign(keys: &AccountKeys, values: &[&str]) -> String {
+    keys.sign(&[values.join(BETWEEN)])
 }
 
 /// Checks an answer's checksum.
-pub(crate) fn check(keys: &HmacHexKeys, values: &[&str], checksum: &str) -> Result<()> {
-    keys.check(&[&values.join(BETWEEN)], Some(checksum))
+pub(crate) fn check(keys: &AccountKeys, values: &[&str], checksum: &str) -> Result<()> {
+    keys.check(&[values.join(BETWEEN)], Some(checksum))
 }
 
 // ANCHOR: prove
-/// What a notification proves. Reference and result have fixed lengths and the rest is the amount, so the message can
-/// be read in one way only.
-pub(crate) fn prove(
-    keys: &HmacHexKeys,
-    [reference, result, amount]: [&str; 3],
-    checksum: Option<&str>,
-) -> Result<Proof> {
-    let between = SignedField::new(Role::Other, Place::Exactly(BETWEEN.len()), Some(BETWEEN));
-    let fields = [
-        SignedField::new(Role::Reference, Place::Exactly(REFERENCE), Some(reference)),
-        between,
-        SignedField::new(Role::Result, Place::Exactly(RESULT), Some(result)),
-        between,
-        SignedField::new(Role::Amount, Place::UpTo(AMOUNT), Some(amount)),
-    ];
-    match keys.prove(&fields, checksum, CURRENCY, status::of_result)? {
+/// The shape of a notification's message. The separator says where each value begins.
+static NOTIFICATION: MessageShape<3> = MessageShape::separated(
+    BETWEEN,
+    [
+        SignedField::reference(FieldLength::OfReferences),
+        SignedField::result(FieldLength::Exactly(RESULT)),
+        SignedField::amount(FieldLength::UpTo(AMOUNT)),
+    ],
+);
+
+/// Checks a notification, and says what it proves.
+pub(crate) fn prove(keys: &AccountKeys, values: [&str; 3], checksum: Option<&str>) -> Result<Proof> {
+    let reading = Reading::new(CURRENCY, &status::of_result);
+    match keys.prove(&NOTIFICATION, values.map(Some), checksum, &reading)? {
         proof @ Proof::Signed(_) => Ok(proof),
         Proof::Hint { .. } => Err(Error::new(
             ErrorKind::Untrusted,

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tulbur_core::{
-    Currency, HttpRequest, HttpResponse, HttpTransport, Language, Money, SaltedSha256, SecretString,
+    Currency, HttpRequest, HttpResponse, HttpTransport, Language, Money, Scheme, SecretString, SigningKeys,
     TransportError, async_trait,
 };
 use tulbur_galaxy_pay::{GalaxyPay, GalaxyPayConfig};
@@ -22,7 +22,7 @@ struct Gateway {
 }
 
 fn salted(salt: &str, text: &[u8]) -> String {
-    SaltedSha256::new([SecretString::from(salt)]).unwrap().sign(text)
+    SigningKeys::new(Scheme::SaltedSha256, &[SecretString::from(salt)]).unwrap().sign(&[text])
 }
 
 fn transaction(order: &str) -> String {

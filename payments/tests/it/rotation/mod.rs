@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::support::{self, Shop};
 use tulbur_core::{
-    AccountName, BuildEnv, Channel, Delivery, HmacHexKeys, HttpTransport, Money, OrderRef, Provider,
-    SecretString, SequenceIds,
+    AccountName, BuildEnv, Channel, Delivery, HttpTransport, Money, OrderRef, Provider, Scheme, SecretString,
+    SequenceIds, SigningKeys,
 };
 use tulbur_payments::{NotifyTarget, OpenPayment, Payments};
 
@@ -18,7 +18,7 @@ use tulbur_payments::{NotifyTarget, OpenPayment, Payments};
 const KNOWN: [&str; 3] = ["old-secret", "new-secret", "other-secret"];
 
 fn sign(secret: &str, parts: &[&str]) -> String {
-    HmacHexKeys::new(&[SecretString::from(secret)]).unwrap().sign(parts)
+    SigningKeys::new(Scheme::HmacSha256, &[SecretString::from(secret)]).unwrap().sign(parts)
 }
 
 /// The text of a field in flat JSON.

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tulbur_core::{
-    AccountName, Alphabet, CancelProvider, CancelRequest, Capture, CaptureProvider, CaptureRequest,
-    CaptureRule, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, Channel, Charge,
-    ChargeProvider, ChargeRequest, CreateCardSetup, CreateInvoice, Currency, Delivery, Error, ErrorKind,
-    Flow, FlowEffect, FlowInfo, FlowStart, HmacHexKeys, Invoice, InvoiceProvider, IpnEvent, IpnOutcome,
-    IpnProvider, Language, MerchantRef, Money, NextAction, NotifyAddress, Outcome, PageKind, Payment,
-    PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId, ProviderInfo, ProviderRef,
-    QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider, RefundRequest, RefundRule,
-    RefundStatus, Reply, Result, Role, SavedCard, SecretString, SignedField, Subject, TokenizeProvider, Url,
-    VoidProvider, VoidRequest, Way, async_trait,
+    AccountKeys, AccountName, Alphabet, BuildEnv, CancelProvider, CancelRequest, Capture, CaptureProvider,
+    CaptureRequest, CaptureRule, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, Channel,
+    Charge, ChargeProvider, ChargeRequest, CreateCardSetup, CreateInvoice, Currency, Delivery, Error,
+    ErrorKind, FieldLength, Flow, FlowEffect, FlowInfo, FlowStart, Invoice, InvoiceProvider, IpnEvent,
+    IpnOutcome, IpnProvider, Language, ManualClock, MerchantRef, MessageShape, Money, NextAction, NoNetwork,
+    NotifyAddress, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, ProofBy, Provider,
+    ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, RandomIds, Reading, Redirect, RefRule,
+    Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, SavedCard, Scheme,
+    SecretString, SignedField, Subject, Timestamp, TokenizeProvider, Url, VoidProvider, VoidRequest, Way,
+    async_trait,
 };
 
 pub const PAGE: Flow = Flow::new("page");
@@ -94,9 +95,15 @@ pub struct State {
     pub one_number: bool,
 }
 
+static PUSH: MessageShape<3> = MessageShape::joined([
+    SignedField::reference(FieldLength::OfReferences),
+    SignedField::result(FieldLength::Exactly(3)),
+    SignedField::amount(FieldLength::UpTo(20)),
+]);
+
 pub struct Bank {
     info: ProviderInfo,
-    keys: HmacHexKeys,
+    keys: AccountKeys,
     pub state: Arc<Mutex<State>>,
 }
 
@@ -139,7 +146,9 @@ impl Bank {
         info.ways = vec![Way::Page, Way::App];
         info.notify = NotifyAddress::PerAccount;
         info.saves_card_with_payment = true;
-        let keys = HmacHexKeys::new(&[SecretString::from(secret)]).unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
+        let env = BuildEnv::new(Arc::new(NoNetwork), clock, Arc::new(RandomIds));
+        let keys = env.keys(Scheme::HmacSha256, [&SecretString::from(secret)], &info.ref_rule).unwrap();
         info.refunds =
             Some(RefundRule { partial: true, repeated: true, window: Some(Duration::from_hours(24 * 365)) });
         info.captures = Some(CaptureRule { partial: true, window: None });
@@ -382,7 +391,7 @@ impl ChargeProvider for Bank {
 impl IpnProvider for Bank {
     fn verify(&self, delivery: &Delivery<'_>) -> Result<IpnEvent> {
         if delivery.channel == Channel::Return {
-            let fields = delivery.fields()?;
+            let fields = delivery.query_fields()?;
             let reference =
                 fields.get("ref")?.ok_or_else(|| Error::new(ErrorKind::Malformed, "no reference"))?;
             let status = match fields.get("code")? {
@@ -419,13 +428,13 @@ impl IpnProvider for Bank {
         let [reference, code, amount, checksum] = parts[..] else {
             return Err(Error::new(ErrorKind::Malformed, "four parts are expected"));
         };
-        let fields = [
-            SignedField::new(Role::Reference, Place::Exactly(32), Some(reference)),
-            SignedField::new(Role::Result, Place::Exactly(3), Some(code)),
-            SignedField::new(Role::Amount, Place::UpTo(20), Some(amount)),
-        ];
         let status = |code: &str| if code == "000" { PaymentStatus::Paid } else { PaymentStatus::Declined };
-        let proof = self.keys.prove(&fields, Some(checksum), Currency::MNT, status)?;
+        let proof = self.keys.prove(
+            &PUSH,
+            [Some(reference), Some(code), Some(amount)],
+            Some(checksum),
+            &Reading::new(Currency::MNT, &status),
+        )?;
         let amount = Money::parse(amount, Currency::MNT)?;
         let mut event = IpnEvent::new(Subject::merchant(MerchantRef::parse(reference)?), proof, "push")
             .with_claim(Some(status(code)), Some(amount), Some(code));

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use tulbur_core::{
-    AccountName, CallbackUrl, Channel, Delivery, HmacHexKeys, ManualClock, MerchantRef, OrderRef,
-    PaymentStatus, Reply, SecretString, Timestamp, Url, async_trait,
+    AccountName, CallbackUrl, Channel, Delivery, ManualClock, MerchantRef, OrderRef, PaymentStatus, Reply,
+    Scheme, SecretString, SigningKeys, Timestamp, Url, async_trait,
 };
 use tulbur_payments::{
     Event, EventHandler, HandlerError, NotifyTarget, OpenPayment, Payments, PaymentsBuilder, SealingKeys,
@@ -166,7 +166,7 @@ impl Shop {
     }
 
     pub fn body(reference: &MerchantRef, code: &str, amount: &str) -> String {
-        let keys = HmacHexKeys::new(&[SecretString::from(SECRET)]).unwrap();
+        let keys = SigningKeys::new(Scheme::HmacSha256, &[SecretString::from(SECRET)]).unwrap();
         let checksum = keys.sign(&[reference.as_str(), code, amount]);
         format!("{reference}|{code}|{amount}|{checksum}")
     }

@@ -177,7 +177,7 @@ async fn characters_that_moved_into_a_neighbour_are_not_believed() {
         for (code, amount, token, field) in [
             (Some("00"), "01500.00", None, "errorCode"),
             (Some("0001"), "500.00", None, "errorCode"),
-            (None, "0001500.00", None, "amount"),
+            (None, "0001500.00", None, "errorCode"),
             (Some("000"), "1500.002", Some(&CARD[1..]), "amount"),
             (Some("000"), "1500.0", Some("0"), "token"),
         ] {

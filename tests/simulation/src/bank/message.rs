@@ -1,6 +1,6 @@
 //! Builds the bank's notifications: genuine, contradicting and forged.
 
-use tulbur_core::{Currency, HmacHexKeys, Money, SaltedSha256, SecretString};
+use tulbur_core::{Currency, Money, Scheme, SecretString, SigningKeys};
 
 use super::books::Entry;
 use crate::random::Random;
@@ -48,13 +48,15 @@ pub(crate) fn text_of(entry: &Entry, status: &str, amount: i64, event: u32, genu
     if entry.names_its_own() {
         let document = format!("{}|{code}|{money}|{event}", entry.provider_ref);
         let salt = if genuine { SOUTH_SALT } else { "forged" };
-        let keys = SaltedSha256::new([SecretString::from(salt)]).expect("the salt is not empty");
-        let signature = keys.sign(document.as_bytes());
+        let keys = SigningKeys::new(Scheme::SaltedSha256, &[SecretString::from(salt)])
+            .expect("the salt is not empty");
+        let signature = keys.sign(&[&document]);
         return format!("{document}#{signature}");
     }
     let parts = [entry.merchant_ref.as_str(), code, money.as_str(), event.as_str()];
     let key = if genuine { NORTH_KEY } else { "forged" };
-    let keys = HmacHexKeys::new(&[SecretString::from(key)]).expect("the key is not empty");
+    let keys =
+        SigningKeys::new(Scheme::HmacSha256, &[SecretString::from(key)]).expect("the key is not empty");
     format!("{}|{}", parts.join("|"), keys.sign(&parts))
 }
 

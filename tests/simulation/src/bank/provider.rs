@@ -6,15 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tulbur_core::layers::{Deadline, Retry, Timeout};
 use tulbur_core::{
-    AccountName, Alphabet, CancelProvider, CancelRequest, Capture, CaptureProvider, CaptureRequest,
-    CaptureRule, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, Charge, ChargeProvider,
-    ChargeRequest, Clock, CreateCardSetup, CreateInvoice, Currency, Delivery, Effect, Error, ErrorKind, Flow,
-    FlowEffect, FlowInfo, FlowStart, HmacHexKeys, HttpRequest, HttpTransport, Invoice, InvoiceProvider,
-    IpnEvent, IpnFacts, IpnOutcome, IpnProvider, Money, Monotonic, NextAction, NotFound, NotifyAddress,
-    Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Place, Poll, Proof, ProofBy, Provider, ProviderId,
-    ProviderInfo, ProviderRef, QueryBy, QueryProvider, Redirect, RefRule, Refund, RefundProvider,
-    RefundRequest, RefundRule, RefundStatus, Reply, Result, Role, SaltedSha256, SavedCard, SecretString,
-    SignedField, Subject, TokenizeProvider, Url, VoidProvider, VoidRequest, Way,
+    AccountKeys, AccountName, Alphabet, BuildEnv, CancelProvider, CancelRequest, Capture, CaptureProvider,
+    CaptureRequest, CaptureRule, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, Charge,
+    ChargeProvider, ChargeRequest, Clock, CreateCardSetup, CreateInvoice, Currency, Delivery, Effect, Error,
+    ErrorKind, FieldLength, Flow, FlowEffect, FlowInfo, FlowStart, HttpRequest, HttpTransport, Invoice,
+    InvoiceProvider, IpnEvent, IpnFacts, IpnOutcome, IpnProvider, MessageShape, Money, Monotonic, NextAction,
+    NoNetwork, NotFound, NotifyAddress, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof,
+    ProofBy, Provider, ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, RandomIds, Reading,
+    Redirect, RefRule, Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result,
+    SavedCard, Scheme, SecretString, SignedField, Subject, TokenizeProvider, Url, VoidProvider, VoidRequest,
+    Way,
 };
 
 use super::message::{NORTH_KEY, SOUTH_SALT};
@@ -35,8 +36,8 @@ const SETUP: Flow = Flow::new("setup");
 struct SimBank {
     account: &'static str,
     info: ProviderInfo,
-    keys: HmacHexKeys,
-    salt: SaltedSha256,
+    keys: AccountKeys,
+    salt: AccountKeys,
     wire: Retry<Deadline<Timeout<Wire>>>,
     url: Url,
 }
@@ -92,11 +93,16 @@ pub(crate) fn provider(
     let wire = Wire { sim: Arc::clone(sim), process, account };
     let wire = Timeout::new(wire, Arc::clone(clock), Duration::from_secs(30));
     let wire = Deadline::new(wire, Arc::clone(clock));
+    let env = BuildEnv::new(Arc::new(NoNetwork), Arc::clone(clock) as Arc<dyn Clock>, Arc::new(RandomIds));
+    let keys = |scheme, secret: &str| {
+        env.keys(scheme, [&SecretString::from(secret)], &info.ref_rule).expect("a secret")
+    };
+    let (keys, salt) = (keys(Scheme::HmacSha256, NORTH_KEY), keys(Scheme::SaltedSha256, SOUTH_SALT));
     Arc::new(SimBank {
         account,
         info,
-        keys: HmacHexKeys::new(&[SecretString::from(NORTH_KEY)]).expect("a key"),
-        salt: SaltedSha256::new([SecretString::from(SOUTH_SALT)]).expect("a salt"),
+        keys,
+        salt,
         wire: Retry::new(wire, Arc::clone(clock)),
         url: Url::parse("https://bank.example/").expect("an address"),
     })
@@ -361,19 +367,25 @@ fn code_status(code: &str) -> PaymentStatus {
     }
 }
 
+static NORTH: MessageShape<4> = MessageShape::joined([
+    SignedField::reference(FieldLength::OfReferences),
+    SignedField::result(FieldLength::Exactly(3)),
+    SignedField::amount(FieldLength::UpTo(20)),
+    SignedField::other(FieldLength::Exactly(4)),
+]);
+
 impl SimBank {
     fn verify_north(&self, text: &str) -> Result<IpnEvent> {
         let parts: Vec<&str> = text.split('|').collect();
         let [reference, code, amount, event, checksum] = parts[..] else {
             return Err(malformed("five parts are expected"));
         };
-        let fields = [
-            SignedField::new(Role::Reference, Place::Exactly(32), Some(reference)),
-            SignedField::new(Role::Result, Place::Exactly(3), Some(code)),
-            SignedField::new(Role::Amount, Place::UpTo(20), Some(amount)),
-            SignedField::new(Role::Other, Place::Exactly(4), Some(event)),
-        ];
-        let proof = self.keys.prove(&fields, Some(checksum), Currency::MNT, code_status)?;
+        let proof = self.keys.prove(
+            &NORTH,
+            [Some(reference), Some(code), Some(amount), Some(event)],
+            Some(checksum),
+            &Reading::new(Currency::MNT, &code_status),
+        )?;
         let amount = Money::parse(amount, Currency::MNT)?;
         let subject = Subject::merchant(tulbur_core::MerchantRef::parse(reference)?);
         let event = IpnEvent::new(subject, proof, event);
@@ -391,7 +403,7 @@ impl SimBank {
             let amount = Money::parse(amount, Currency::MNT)?;
             Ok(IpnFacts::of_provider_ref(ProviderRef::parse(reference)?, code_status(code), amount))
         };
-        let facts = self.salt.prove(document.as_bytes(), Some(signature), read)?;
+        let facts = self.salt.prove_document(document.as_bytes(), Some(signature), read)?;
         let parts: Vec<&str> = document.split('|').collect();
         let (reference, status, amount) = (ProviderRef::parse(parts[0])?, facts.status, facts.amount);
         let event = IpnEvent::new(Subject::provider(reference), Proof::Signed(facts), parts[3]);
