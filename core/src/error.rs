@@ -1,5 +1,6 @@
 //! One error type, whose first question is what may have happened to the operation.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -70,7 +71,7 @@ struct Inner {
     kind: ErrorKind,
     outcome: Outcome,
     message: String,
-    field: Option<&'static str>,
+    field: Option<Cow<'static, str>>,
     account: Option<AccountName>,
     provider: Option<ProviderId>,
     operation: Option<&'static str>,
@@ -112,8 +113,8 @@ impl Error {
 
     /// With the field or setting that it is about.
     #[must_use]
-    pub fn with_field(mut self, field: &'static str) -> Self {
-        self.0.field = Some(field);
+    pub fn with_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
+        self.0.field = Some(field.into());
         self
     }
 
@@ -188,8 +189,8 @@ impl Error {
     }
 
     /// The field or setting that it is about.
-    pub fn field(&self) -> Option<&'static str> {
-        self.0.field
+    pub fn field(&self) -> Option<&str> {
+        self.0.field.as_deref()
     }
 
     /// The account it happened to.
@@ -233,7 +234,7 @@ impl fmt::Display for Error {
         } else if inner.account.is_some() {
             f.write_str(": ")?;
         }
-        if let Some(field) = inner.field {
+        if let Some(field) = &inner.field {
             write!(f, "{field}: ")?;
         }
         f.write_str(&inner.message)?;

@@ -103,6 +103,16 @@ impl<'a> Fields<'a> {
         Ok(first)
     }
 
+    /// As [`Fields::get`], apart from these fields.
+    ///
+    /// # Errors
+    /// As [`Fields::get`].
+    pub fn take(&self, name: &'static str) -> Result<Option<Cow<'a, str>>> {
+        let found = self.get(name)?.is_some();
+        let pair = self.0.iter().find(|pair| found && pair.name == name);
+        Ok(pair.map(|pair| pair.value.clone()))
+    }
+
     /// The value of a field that must be there and not empty.
     ///
     /// # Errors

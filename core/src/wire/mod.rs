@@ -2,6 +2,8 @@
 
 mod address;
 mod form;
+mod json;
 
 pub use address::{below, check_address, check_base};
 pub use form::{Fields, Pair};
+pub use json::{Field, Scalar, Text, filled, is_nothing, needed, object, read};

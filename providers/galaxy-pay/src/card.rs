@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use tulbur_core::wire::{needed, read};
 use tulbur_core::{
     CardToken, Charge, CreateInvoice, Error, ExposeSecret, PaymentRef, Result, SavedCard, SecretString,
     read_options,
@@ -12,7 +13,6 @@ use tulbur_core::{
 use crate::client::{GalaxyPay, Operation};
 use crate::codes::Method;
 use crate::info::{self, FLOW_CARD, FLOW_FAST};
-use crate::json::{needed, read};
 use crate::options::GalaxyPayOptions;
 use crate::orders::fit;
 use crate::status::Call;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
+use tulbur_core::wire::{below, filled, needed, read};
 use tulbur_core::{
     AccountKeys, AccountName, BuildEnv, Bytes, CaptureProvider, ChargeProvider, ChargeRequest, CreateInvoice,
     Error, ErrorKind, ExposeSecret, FlowInfo, HttpRequest, HttpResponse, InvoiceProvider, IpnProvider,
@@ -16,9 +17,9 @@ use zeroize::Zeroizing;
 use crate::ID;
 use crate::config::{GalaxyPayConfig, ResponseSignature};
 use crate::info;
-use crate::json::{self, filled, needed};
 use crate::status::{self, Call, SUCCESS, UNAUTHORIZED};
 use crate::wire::{Envelope, Number, Request, number};
+use crate::words::words;
 
 /// Clocks in Vietnam are seven hours ahead of UTC (NODE, HPI); the documents name no zone.
 const HOURS_EAST: i8 = 7;
@@ -159,14 +160,14 @@ impl GalaxyPay {
 
     /// Sends one request, serialised here once, and reads what `responseCode` 200 brings.
     ///
-    /// Every other code is an error. So is an answer that `read` refuses, and after a write its outcome is unknown.
+    /// Every other code is an error. So is an answer that `read_data` refuses, and after a write its outcome is unknown.
     /// `hidden` is what the request holds of secrets, so that no error repeats them.
     pub(crate) async fn call<R>(
         &self,
         operation: Operation,
         data: &(impl Serialize + Sync),
         hidden: &[&str],
-        read: impl FnOnce(&str) -> Result<R> + Send,
+        read_data: impl FnOnce(&[u8]) -> Result<R> + Send,
     ) -> Result<R> {
         let effect = operation.call.effect();
         let id = self.env.ids.uuid_v7() + operation.mark.suffix();
@@ -190,7 +191,7 @@ impl GalaxyPay {
         .with_header("signature", signature);
         let response =
             self.env.transport.send(request).await.map_err(|error| Error::from_transport(error, effect))?;
-        let parsed = json::utf8(&response.body).and_then(json::read::<Envelope<'_>>);
+        let parsed = read::<Envelope<'_>>(&response.body);
         let envelope = match parsed {
             Ok(envelope) if filled(&envelope.response_code).is_some() => envelope,
             Ok(_) => {
@@ -216,17 +217,13 @@ impl GalaxyPay {
             return Err(Error::new(ErrorKind::Malformed, why).with_outcome(lost));
         }
         let data = envelope.response_data.map_or("null", |raw| raw.get());
-        read(data).map_err(|error| error.with_outcome(lost))
+        read_data(data.as_bytes()).map_err(|error| error.with_outcome(lost))
     }
 
     /// An address of the gateway's API. Its routes are written in camel case.
     fn address(&self, path: &str) -> Url {
-        let mut url = self.config.base_url.clone();
-        url.path_segments_mut()
-            .expect("the base was checked when configured")
-            .pop_if_empty()
-            .extend(["api", "v1"].into_iter().chain(path.split('/')));
-        url
+        let path: Vec<&str> = ["api", "v1"].into_iter().chain(path.split('/')).collect();
+        below(&self.config.base_url, &path)
     }
 
     /// The gateway's words without these secrets and this account's own, should it ever repeat them.
@@ -239,7 +236,7 @@ impl GalaxyPay {
                 shown = shown.replace(secret, "[hidden]");
             }
         }
-        json::words(&shown)
+        words(&shown)
     }
 
     fn check_signature(&self, operation: Operation, response: &HttpResponse, code: &str) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tulbur_core::wire::{filled, needed, read};
 use tulbur_core::{
     Capture, CreateInvoice, Currency, Embed, Error, ErrorKind, ExposeSecret, Flow, Invoice, InvoiceProvider,
     Money, NextAction, PageKind, PaymentRef, QrProvider, Redirect, Result, SecretString, Way, async_trait,
@@ -11,7 +12,6 @@ use tulbur_core::{
 use crate::client::{GalaxyPay, Mark, Operation};
 use crate::codes::Method;
 use crate::info::{self, FLOW_AUTHORIZE, FLOW_CHECKOUT, FLOW_LINK, FLOW_OPTION, FLOW_PAY, FLOW_QR};
-use crate::json::{filled, needed, read};
 use crate::options::{Checkout, GalaxyPayOptions, PaymentLink};
 use crate::orders::{amount, fit, fit_url, language, page_url, payer_data, provider_ref, redirect};
 use crate::status::Call;

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use tulbur_core::wire::Fields;
+use tulbur_core::wire::{Field, Fields, filled, needed, read};
 use tulbur_core::{
     CardInfo, CardToken, Channel, Currency, Delivery, Error, ErrorKind, IpnEvent, IpnFacts, IpnOutcome,
     IpnProvider, MerchantRef, Money, PaymentStatus, Proof, ProviderRef, Reply, Result, SavedCard, Subject,
@@ -18,21 +18,20 @@ use tulbur_core::{
 use crate::client::{GalaxyPay, Mark};
 use crate::config::IpnStatusType;
 use crate::info::{IPN, LINK_IPN, RETURN};
-use crate::json::{self, Field, filled, needed, read, words};
 use crate::management::money;
 use crate::status;
 use crate::tokens::card_info;
 use crate::wire::{Account, Envelope, Transaction};
+use crate::words::words;
 
 /// Much more than any delivery of the gateway has.
 const MOST: usize = 64 * 1024;
 
 /// The body of a notification.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Notification<'a> {
-    #[serde(borrow)]
     data: Field<'a>,
-    #[serde(borrow)]
     signature: Field<'a>,
 }
 
@@ -119,7 +118,7 @@ impl GalaxyPay {
             }
         }
         check_size(delivery.body.len())?;
-        let body: Notification<'_> = read(json::utf8(delivery.body)?)?;
+        let body: Notification<'_> = read(delivery.body)?;
         let data = needed("data", &body.data)?;
         self.event(data, filled(&body.signature), Channel::Notify)
     }
@@ -184,10 +183,10 @@ impl GalaxyPay {
     fn read_callback(&self, data: &[u8]) -> Result<Told> {
         let decoded =
             STANDARD.decode(data).map_err(|_| malformed("it is not standard base64").with_field("data"))?;
-        let document: Envelope<'_> = read(json::utf8(&decoded)?)?;
+        let document: Envelope<'_> = read(&decoded)?;
         let outer = needed("responseCode", &document.response_code)?;
         let missing = || malformed("it is missing").with_field("responseData");
-        let data: Transaction<'_> = read(document.response_data.ok_or_else(missing)?.get())?;
+        let data: Transaction<'_> = read(document.response_data.ok_or_else(missing)?.get().as_bytes())?;
         let inner = filled(&data.transaction_status);
         let link = data.order_no.is_some() && data.transaction_id.is_none();
         let mark = Mark::of(filled(&document.request_id));
@@ -217,7 +216,7 @@ impl GalaxyPay {
         };
         let account: Option<Account<'_>> = data
             .tokenization
-            .map(|raw| read(raw.get()))
+            .map(|raw| read(raw.get().as_bytes()))
             .transpose()
             .map_err(|e: Error| e.with_field("tokenization"))?;
         let card = account.as_ref().map(card_info).unwrap_or_default();

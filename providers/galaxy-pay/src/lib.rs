@@ -50,13 +50,13 @@ mod group;
 mod info;
 mod invoices;
 mod ipn;
-mod json;
 mod management;
 mod options;
 mod orders;
 mod status;
 mod tokens;
 mod wire;
+mod words;
 
 pub use banks::{BANKS, Bank};
 #[cfg(feature = "raw-card-data")]

@@ -1,5 +1,6 @@
 //! Queries, refunds, captures and voids a payment that exists.
 
+use tulbur_core::wire::{filled, needed, read};
 use tulbur_core::{
     CaptureProvider, CaptureRequest, Currency, Error, ErrorKind, MerchantRef, Money, OperationRef, Payment,
     PaymentRef, PaymentStatus, QueryProvider, Refund, RefundProvider, RefundRequest, RefundStatus, Result,
@@ -8,9 +9,9 @@ use tulbur_core::{
 
 use crate::client::{GalaxyPay, Mark, Operation};
 use crate::info::{self, FLOW_AUTHORIZE, FLOW_LINK};
-use crate::json::{filled, needed, read, words};
 use crate::status::{self, Call};
 use crate::wire::{ChangeData, QueryData, Transaction};
+use crate::words::words;
 
 const QUERY: Operation = Operation::new(info::QUERY, "transaction/query", Call::Read);
 const REFUND: Operation =
@@ -47,7 +48,7 @@ pub(crate) fn money(data: &Transaction<'_>) -> Result<Option<Money>> {
 impl GalaxyPay {
     async fn ask(&self, payment: &PaymentRef) -> Result<Payment> {
         let id = transaction(payment)?;
-        let read_payment = |answer: &str| {
+        let read_payment = |answer: &[u8]| {
             let data: Transaction<'_> = read(answer)?;
             let other = |field| {
                 let why = "the answer is about another payment than the one asked about";

@@ -1,5 +1,6 @@
 //! Saved cards: charging, deleting, listing; and what a customer linked at the gateway.
 
+use tulbur_core::wire::{filled, needed, read};
 use tulbur_core::{
     CardInfo, CardToken, Charge, ChargeProvider, ChargeRequest, Error, ErrorKind, ExposeSecret, Flow,
     Monotonic, PageKind, Payment, PaymentRef, PaymentStatus, Result, SecretString, TokenVaultProvider,
@@ -10,11 +11,11 @@ use crate::client::{GalaxyPay, Operation};
 use crate::codes::Method;
 use crate::info::{self, FLOW_FAST, FLOW_TOKEN};
 use crate::invoices::PAY;
-use crate::json::{filled, needed, read, words};
 use crate::options::GalaxyPayOptions;
 use crate::orders::{provider_ref, redirect};
 use crate::status::{self, Call};
 use crate::wire::{Account, Created, CustomerAnswer, CustomerData, PayData, TokenData};
+use crate::words::words;
 
 const DELETE: Operation = Operation::new(info::DELETE_TOKEN, "tokenization/deleteToken", Call::Change);
 const QUERY_TOKENS: Operation = Operation::new(info::QUERY_TOKENS, "tokenization/queryTokens", Call::Read);

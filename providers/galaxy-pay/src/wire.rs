@@ -5,9 +5,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use tulbur_core::wire::Field;
+
 use crate::codes::{LinkField, LinkMethod};
 use crate::extra::ExtraData;
-use crate::json::Field;
 use crate::options::ExpiryUnit;
 
 /// A number whose characters are ours: an amount, a date.
@@ -168,88 +169,73 @@ pub(crate) struct CustomerData<'a> {
 
 /// What every answer is wrapped in, and the decoded text of every callback (G 2.2, 2.6, 2.7).
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Envelope<'a> {
     /// A payment link's callback spells it `requestId`.
-    #[serde(borrow, rename = "requestID", alias = "requestId")]
+    #[serde(rename = "requestID", alias = "requestId")]
     pub(crate) request_id: Field<'a>,
-    #[serde(borrow)]
     pub(crate) response_code: Field<'a>,
-    #[serde(borrow)]
     pub(crate) response_message: Field<'a>,
-    #[serde(borrow)]
     pub(crate) response_data: Option<&'a RawValue>,
 }
 
 /// The answer to a create. Each operation has some of it.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Created<'a> {
-    #[serde(borrow, rename = "transactionID")]
+    #[serde(rename = "transactionID")]
     pub(crate) transaction_id: Field<'a>,
-    #[serde(borrow)]
     pub(crate) endpoint: Field<'a>,
-    #[serde(borrow)]
     pub(crate) qr_code: Field<'a>,
-    #[serde(borrow)]
     pub(crate) transaction_status: Field<'a>,
-    #[serde(borrow)]
     pub(crate) order_no: Field<'a>,
-    #[serde(borrow)]
     pub(crate) short_link: Field<'a>,
 }
 
 /// What the gateway says of one payment: the answer to a query, or a callback.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Transaction<'a> {
-    #[serde(borrow, rename = "transactionID")]
+    #[serde(rename = "transactionID")]
     pub(crate) transaction_id: Field<'a>,
-    #[serde(borrow)]
     pub(crate) transaction_stage: Field<'a>,
-    #[serde(borrow)]
     pub(crate) transaction_status: Field<'a>,
-    #[serde(borrow)]
     pub(crate) transaction_description: Field<'a>,
-    #[serde(borrow, rename = "orderID")]
+    #[serde(rename = "orderID")]
     pub(crate) order_id: Field<'a>,
-    #[serde(borrow)]
     pub(crate) order_amount: Field<'a>,
-    #[serde(borrow)]
     pub(crate) order_currency: Field<'a>,
     /// A payment link's number, which stands instead of the other two.
-    #[serde(borrow)]
     pub(crate) order_no: Field<'a>,
-    #[serde(borrow)]
     pub(crate) tokenization: Option<&'a RawValue>,
 }
 
 /// A saved card: `tokenization` of a callback, or the answer to `createToken`. The holder's name is not read: nothing
 /// here needs it.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Account<'a> {
-    #[serde(borrow)]
     pub(crate) account_brand: Field<'a>,
-    #[serde(borrow)]
     pub(crate) account_source: Field<'a>,
-    #[serde(borrow)]
     pub(crate) account_number: Field<'a>,
-    #[serde(borrow)]
     pub(crate) token: Field<'a>,
-    #[serde(borrow)]
     pub(crate) status: Field<'a>,
-    #[serde(borrow, rename = "tokenID")]
+    #[serde(rename = "tokenID")]
     pub(crate) token_id: Field<'a>,
 }
 
 /// The answer to `queryTokens`.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CustomerAnswer<'a> {
-    #[serde(borrow, rename = "customerID")]
+    #[serde(rename = "customerID")]
     pub(crate) customer_id: Field<'a>,
-    #[serde(borrow, default)]
+    #[serde(default)]
     pub(crate) tokens: Vec<Account<'a>>,
 }
 
@@ -262,7 +248,7 @@ pub(crate) fn number(digits: String) -> tulbur_core::Result<Number> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::{filled, read};
+    use tulbur_core::wire::{filled, read};
 
     fn order(description: &str) -> Order<'_> {
         Order {
@@ -361,14 +347,14 @@ mod tests {
             r#"{"requestID":"r","responseCode":"200","responseData":{"transactionID":"t","orderAmount":"109000"}}"#,
             r#"{"requestId":"r","responseCode":200,"responseData":{"transactionID":"t","orderAmount":109000},"x":[]}"#,
         ] {
-            let envelope: Envelope<'_> = read(body).unwrap();
+            let envelope: Envelope<'_> = read(body.as_bytes()).unwrap();
             assert_eq!(
                 (filled(&envelope.request_id), filled(&envelope.response_code)),
                 (Some("r"), Some("200"))
             );
-            let data: Transaction<'_> = read(envelope.response_data.unwrap().get()).unwrap();
+            let data: Transaction<'_> = read(envelope.response_data.unwrap().get().as_bytes()).unwrap();
             assert_eq!(filled(&data.order_amount), Some("109000"));
         }
-        assert!(read::<Envelope<'_>>(r#"{"requestID":"a","requestId":"b"}"#).is_err());
+        assert!(read::<Envelope<'_>>(br#"{"requestID":"a","requestId":"b"}"#).is_err());
     }
 }

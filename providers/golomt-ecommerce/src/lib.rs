@@ -43,7 +43,6 @@ mod client;
 mod config;
 mod info;
 mod ipn;
-mod json;
 mod options;
 mod pages;
 mod settlement;

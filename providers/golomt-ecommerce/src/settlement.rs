@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::value::RawValue;
-use tulbur_core::{CardInfo, CardToken, Effect, Error, ErrorKind, Money, Result, Timestamp};
+use serde::Deserialize;
+use tulbur_core::wire::{Field, Text, needed, read};
+use tulbur_core::{CardInfo, CardToken, Effect, Error, ErrorKind, Money, MoneyError, Result, Timestamp};
 
 use crate::client::GolomtEcommerce;
 use crate::info::SETTLEMENTS;
-use crate::json::{self, document};
 use crate::sign::{self, CURRENCY};
 use crate::wire::SettlementRequest;
 
@@ -214,39 +214,67 @@ impl SettlementPages<'_> {
     }
 }
 
-document! {
-    ListFields { content = "content", pageable = "pageable", }
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct ListFields<'a> {
+    content: Vec<ItemFields<'a>>,
+    pageable: PageableFields,
 }
 
-document! {
-    PageableFields { first = "first", last = "last", pages = "totalPages", elements = "totalElements", }
+#[derive(Deserialize)]
+struct PageableFields {
+    first: bool,
+    last: bool,
+    #[serde(rename = "totalPages")]
+    pages: u64,
+    #[serde(rename = "totalElements")]
+    elements: u64,
 }
 
-document! {
-    ItemFields {
-        id = "id",
-        merchant_id = "merchantId",
-        terminal_id = "terminalId",
-        batch_number = "batchNumber",
-        invoice_number = "invoiceNumber",
-        card_number = "cardNumber",
-        token = "token",
-        amount = "amount",
-        merchant_invoice = "merchantInvoice",
-        response_code = "respCode",
-        response_text = "respDesc",
-        local_time = "tranTime",
-        local_date = "tranDate",
-        system_reference = "sysReference",
-        approval_code = "approvalCode",
-        free_text_1 = "freeText1",
-        free_text_2 = "freeText2",
-        free_text_3 = "freeText3",
-        requested_at = "requestDate",
-        reversed_at = "reversedDate",
-        checked_at = "checkedDate",
-        transfer_status = "transferStatus",
-    }
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct ItemFields<'a> {
+    id: u64,
+    #[serde(rename = "merchantId")]
+    merchant_id: Option<Text<'a>>,
+    #[serde(rename = "terminalId")]
+    terminal_id: Option<Text<'a>>,
+    #[serde(rename = "batchNumber")]
+    batch_number: Option<Text<'a>>,
+    #[serde(rename = "invoiceNumber")]
+    invoice_number: Option<Text<'a>>,
+    #[serde(rename = "cardNumber")]
+    card_number: Option<Text<'a>>,
+    token: Option<Text<'a>>,
+    amount: Field<'a>,
+    #[serde(rename = "merchantInvoice")]
+    merchant_invoice: Option<Text<'a>>,
+    #[serde(rename = "respCode")]
+    response_code: Option<Text<'a>>,
+    #[serde(rename = "respDesc")]
+    response_text: Option<Text<'a>>,
+    #[serde(rename = "tranTime")]
+    local_time: Option<Text<'a>>,
+    #[serde(rename = "tranDate")]
+    local_date: Option<Text<'a>>,
+    #[serde(rename = "sysReference")]
+    system_reference: Option<Text<'a>>,
+    #[serde(rename = "approvalCode")]
+    approval_code: Option<Text<'a>>,
+    #[serde(rename = "freeText1")]
+    free_text_1: Option<Text<'a>>,
+    #[serde(rename = "freeText2")]
+    free_text_2: Option<Text<'a>>,
+    #[serde(rename = "freeText3")]
+    free_text_3: Option<Text<'a>>,
+    #[serde(rename = "requestDate")]
+    requested_at: Option<Text<'a>>,
+    #[serde(rename = "reversedDate")]
+    reversed_at: Option<Text<'a>>,
+    #[serde(rename = "checkedDate")]
+    checked_at: Option<Text<'a>>,
+    #[serde(rename = "transferStatus")]
+    transfer_status: Option<Text<'a>>,
 }
 
 fn malformed(field: &'static str, why: &str) -> Error {
@@ -255,63 +283,50 @@ fn malformed(field: &'static str, why: &str) -> Error {
 
 impl SettlementPage {
     fn read(body: &[u8]) -> Result<Self> {
-        let list: ListFields<'_> = json::read(body)?;
-        let content: Vec<&RawValue> = json::value("content", list.content)?;
-        let pageable = list.pageable.ok_or_else(|| malformed("pageable", "it is missing"))?;
-        let pageable: PageableFields<'_> =
-            json::read(pageable.get().as_bytes()).map_err(|e| e.with_field("pageable"))?;
+        let ListFields { content, pageable } = read(body)?;
         Ok(Self {
-            settlements: content.into_iter().map(Settlement::read).collect::<Result<_>>()?,
-            first: json::value("first", pageable.first)?,
-            last: json::value("last", pageable.last)?,
-            total_pages: json::value("totalPages", pageable.pages)?,
-            total_elements: json::value("totalElements", pageable.elements)?,
+            settlements: content.into_iter().map(Settlement::of).collect::<Result<_>>()?,
+            first: pageable.first,
+            last: pageable.last,
+            total_pages: pageable.pages,
+            total_elements: pageable.elements,
         })
     }
 }
 
 impl Settlement {
-    fn read(raw: &RawValue) -> Result<Self> {
-        let item: ItemFields<'_> = json::read(raw.get().as_bytes()).map_err(|e| e.with_field("content"))?;
-        let text = |name, raw| json::text(name, raw).map(|text| text.map(Cow::into_owned));
-        let amount = json::text_or_number("amount", item.amount)?
-            .ok_or_else(|| malformed("amount", "it is missing"))?;
-        let amount = Money::parse(&amount, CURRENCY)
-            .map_err(|e| malformed("amount", &e.to_string()).with_source(e))?;
-        let number = json::text("cardNumber", item.card_number)?;
+    fn of(item: ItemFields<'_>) -> Result<Self> {
+        let text = |field: Option<Text<'_>>| field.map(|text| Cow::from(text).into_owned());
+        let unfit = |e: MoneyError| malformed("amount", &e.to_string()).with_source(e);
         Ok(Self {
-            id: json::value("id", item.id)?,
-            merchant_id: text("merchantId", item.merchant_id)?,
-            terminal_id: text("terminalId", item.terminal_id)?,
-            batch_number: text("batchNumber", item.batch_number)?,
-            invoice_number: text("invoiceNumber", item.invoice_number)?,
-            card: CardInfo::masked(number.as_deref()),
-            token: text("token", item.token)?.map(CardToken::new),
-            amount,
-            merchant_invoice: text("merchantInvoice", item.merchant_invoice)?,
-            response_code: text("respCode", item.response_code)?,
-            response_text: text("respDesc", item.response_text)?,
-            local_time: text("tranTime", item.local_time)?,
-            local_date: text("tranDate", item.local_date)?,
-            system_reference: text("sysReference", item.system_reference)?,
-            approval_code: text("approvalCode", item.approval_code)?,
-            free_texts: [
-                text("freeText1", item.free_text_1)?,
-                text("freeText2", item.free_text_2)?,
-                text("freeText3", item.free_text_3)?,
-            ],
+            id: item.id,
+            merchant_id: text(item.merchant_id),
+            terminal_id: text(item.terminal_id),
+            batch_number: text(item.batch_number),
+            invoice_number: text(item.invoice_number),
+            card: CardInfo::masked(item.card_number.as_ref().map(AsRef::as_ref)),
+            token: text(item.token).map(CardToken::new),
+            amount: Money::parse(needed("amount", &item.amount)?, CURRENCY).map_err(unfit)?,
+            merchant_invoice: text(item.merchant_invoice),
+            response_code: text(item.response_code),
+            response_text: text(item.response_text),
+            local_time: text(item.local_time),
+            local_date: text(item.local_date),
+            system_reference: text(item.system_reference),
+            approval_code: text(item.approval_code),
+            free_texts: [item.free_text_1, item.free_text_2, item.free_text_3].map(text),
             requested_at: moment("requestDate", item.requested_at)?,
             reversed_at: moment("reversedDate", item.reversed_at)?,
             checked_at: moment("checkedDate", item.checked_at)?,
-            transfer_status: text("transferStatus", item.transfer_status)?,
+            transfer_status: text(item.transfer_status),
         })
     }
 }
 
 /// Reads `2022-07-29T09:00:34.000+0000`.
-fn moment(name: &'static str, raw: Option<&RawValue>) -> Result<Option<Timestamp>> {
-    let Some(text) = json::text(name, raw)? else { return Ok(None) };
-    jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", &*text)
+fn moment(name: &'static str, field: Option<Text<'_>>) -> Result<Option<Timestamp>> {
+    let Some(text) = field else { return Ok(None) };
+    jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text.as_ref())
         .map(|moment| Some(Timestamp::from_millis(moment.as_millisecond())))
         .map_err(|_| malformed(name, "it is no moment written like 2022-07-29T09:00:34.000+0000"))
 }
@@ -353,11 +368,11 @@ mod tests {
         for (from, to, field) in [
             ("\"amount\":\"100\"", "\"amount\":\"1,000\"", "amount"),
             ("\"amount\":\"100\",", "", "amount"),
-            ("\"id\":2184720", "\"id\":-1", "id"),
-            ("\"last\":false", "\"last\":\"no\"", "last"),
-            ("\"totalPages\":3", "\"totalPages\":-3", "totalPages"),
+            ("\"id\":2184720", "\"id\":-1", "content[0].id"),
+            ("\"last\":false", "\"last\":\"no\"", "pageable.last"),
+            ("\"totalPages\":3", "\"totalPages\":-3", "pageable.totalPages"),
             ("09:00:34.000+0000", "yesterday", "requestDate"),
-            ("\"respCode\":\"00\"", "\"respCode\":0", "respCode"),
+            ("\"respCode\":\"00\"", "\"respCode\":0", "content[0].respCode"),
             ("\"pageable\"", "\"page\"", "pageable"),
             ("\"content\"", "\"contents\"", "content"),
         ] {

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tulbur_core::wire::{Field, Text, read};
 use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Result};
-
-use crate::json::{self, document};
 
 /// `POST /api/invoice`.
 #[derive(Serialize)]
@@ -73,18 +72,18 @@ pub(crate) struct SettlementRequest<'a> {
     pub(crate) merchant_id: &'a str,
 }
 
-/// The text of a field, where an empty one is as good as none.
-fn filled(text: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
-    text.filter(|text| !text.is_empty())
+/// The characters of a field that is there and not empty.
+fn some<'a>(field: Option<impl Into<Cow<'a, str>>>) -> Option<Cow<'a, str>> {
+    field.map(Into::into).filter(|text| !text.is_empty())
 }
 
-fn needed<'a>(name: &'static str, text: Option<Cow<'a, str>>) -> Result<Cow<'a, str>> {
-    filled(text).ok_or_else(|| Error::new(ErrorKind::Malformed, "it is missing").with_field(name))
+fn must<'a>(name: &'static str, field: Option<Text<'a>>) -> Result<Cow<'a, str>> {
+    some(field).ok_or_else(|| Error::new(ErrorKind::Malformed, "it is missing").with_field(name))
 }
 
 /// The bank's words, at a length that fits a database and a page.
 fn words(text: Option<Cow<'_, str>>) -> Option<String> {
-    let text = filled(text)?;
+    let text = text?;
     // Nearly every text passes as it is, and a push is read often.
     let fits = text.len() <= 200 && !text.chars().any(char::is_control);
     let short =
@@ -111,8 +110,11 @@ fn without_numbers(text: &str) -> String {
     kept
 }
 
-document! {
-    FailureFields { error = "error", message = "message", }
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct FailureFields<'a> {
+    error: Option<Text<'a>>,
+    message: Option<Text<'a>>,
 }
 
 /// The error JSON of a status other than 200.
@@ -124,11 +126,8 @@ pub(crate) struct Failure<'a> {
 impl<'a> Failure<'a> {
     /// Reads it; something without either word is none.
     pub(crate) fn read(body: &'a [u8]) -> Result<Self> {
-        let fields: FailureFields<'a> = json::read(body)?;
-        let failure = Self {
-            error: filled(json::text("error", fields.error)?),
-            message: filled(json::text("message", fields.message)?),
-        };
+        let fields: FailureFields<'a> = read(body)?;
+        let failure = Self { error: some(fields.error), message: some(fields.message) };
         if failure.error.is_none() && failure.message.is_none() {
             return Err(Error::new(ErrorKind::Malformed, "it is no error JSON"));
         }
@@ -148,13 +147,15 @@ impl<'a> Failure<'a> {
     }
 }
 
-document! {
-    InvoiceFields {
-        invoice = "invoice",
-        transaction = "transactionId",
-        checksum = "checksum",
-        deeplink = "socialDeeplink",
-    }
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct InvoiceFields<'a> {
+    invoice: Option<Text<'a>>,
+    #[serde(rename = "transactionId")]
+    transaction: Option<Text<'a>>,
+    checksum: Option<Text<'a>>,
+    #[serde(rename = "socialDeeplink")]
+    deeplink: Option<Text<'a>>,
 }
 
 /// The answer of `/api/invoice` and of `/api/confirmation`.
@@ -167,27 +168,31 @@ pub(crate) struct InvoiceAnswer<'a> {
 
 impl<'a> InvoiceAnswer<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self> {
-        let fields: InvoiceFields<'a> = json::read(body)?;
+        let fields: InvoiceFields<'a> = read(body)?;
         Ok(Self {
-            invoice: needed("invoice", json::text("invoice", fields.invoice)?)?,
-            transaction: needed("transactionId", json::text("transactionId", fields.transaction)?)?,
-            checksum: json::text("checksum", fields.checksum)?,
-            deeplink: filled(json::text("socialDeeplink", fields.deeplink)?),
+            invoice: must("invoice", fields.invoice)?,
+            transaction: must("transactionId", fields.transaction)?,
+            checksum: fields.checksum.map(Cow::from),
+            deeplink: some(fields.deeplink),
         })
     }
 }
 
-document! {
-    ResultFields {
-        transaction = "transactionId",
-        code = "errorCode",
-        text = "errorDesc",
-        amount = "amount",
-        token = "token",
-        checksum = "checksum",
-        card_number = "cardNumber",
-        bank = "bank",
-    }
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct ResultFields<'a> {
+    #[serde(rename = "transactionId")]
+    transaction: Option<Text<'a>>,
+    #[serde(rename = "errorCode")]
+    code: Option<Text<'a>>,
+    #[serde(rename = "errorDesc")]
+    text: Option<Text<'a>>,
+    amount: Field<'a>,
+    token: Option<Text<'a>>,
+    checksum: Option<Text<'a>>,
+    #[serde(rename = "cardNumber")]
+    card_number: Option<Text<'a>>,
+    bank: Option<Text<'a>>,
 }
 
 /// What the bank says of one payment or card: the answers of `/api/inquiry`, `/api/check`, `/api/pay` and
@@ -206,17 +211,17 @@ pub(crate) struct ResultDocument<'a> {
 
 impl<'a> ResultDocument<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self> {
-        let fields: ResultFields<'a> = json::read(body)?;
-        let number = json::text("cardNumber", fields.card_number)?;
-        let bank = words(json::text("bank", fields.bank)?);
+        let fields: ResultFields<'a> = read(body)?;
+        let number = fields.card_number.as_ref().map(AsRef::as_ref);
+        let bank = words(some(fields.bank));
         Ok(Self {
-            transaction: needed("transactionId", json::text("transactionId", fields.transaction)?)?,
-            code: filled(json::text("errorCode", fields.code)?),
-            amount: filled(json::text_or_number("amount", fields.amount)?),
-            token: filled(json::text("token", fields.token)?),
-            checksum: json::text("checksum", fields.checksum)?,
-            text: words(json::text("errorDesc", fields.text)?),
-            card: CardInfo::masked(number.as_deref()).with_bank(bank.as_deref()),
+            transaction: must("transactionId", fields.transaction)?,
+            code: some(fields.code),
+            amount: some(fields.amount),
+            token: some(fields.token),
+            checksum: fields.checksum.map(Cow::from),
+            text: words(some(fields.text)),
+            card: CardInfo::masked(number).with_bank(bank.as_deref()),
         })
     }
 }

@@ -36,8 +36,8 @@ impl GolomtInstore {
 
 /// The result of a cancellation: `status` as most clients and the documentation's style have it, or `resp_code` as the
 /// newest R-erxes has it. Where both stand there, both must say yes.
-fn canceled(body: &[u8]) -> Result<SimpleResult> {
-    let result = match open::<SimpleResult>(body)? {
+fn canceled(body: &[u8]) -> Result<SimpleResult<'_>> {
+    let result = match open::<SimpleResult<'_>>(body)? {
         Said::Executed(result) => result,
         Said::Failed(failure) => return Err(status::of_failure(&failure, Effect::Write)),
     };

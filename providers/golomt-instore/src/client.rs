@@ -247,7 +247,7 @@ impl GolomtInstore {
         let path = ["pos", "invoice", "check"];
         let response = self.about_invoice(info::CHECK, Effect::Read, &path, invoice, amount, None).await?;
         self.read_answer(Effect::Read, &response, &[], |body| {
-            let result = match open::<TransactionResult>(body)? {
+            let result = match open::<TransactionResult<'_>>(body)? {
                 Said::Executed(result) => result,
                 Said::Failed(failure) => {
                     let error = status::of_failure(&failure, Effect::Read);
@@ -274,7 +274,7 @@ impl GolomtInstore {
     }
 
     /// Checks that an answer is about the invoice that was asked about, as far as it says which.
-    pub(crate) fn check_echo(&self, asked: &PaymentRef, result: &TransactionResult) -> Result<()> {
+    pub(crate) fn check_echo(&self, asked: &PaymentRef, result: &TransactionResult<'_>) -> Result<()> {
         let other = |field| {
             let why = "the answer is about another payment than the one asked about";
             Err(Error::new(ErrorKind::Untrusted, why).with_field(field))
@@ -325,8 +325,8 @@ fn phone_number(phone: Option<&str>) -> Result<&str> {
 }
 
 /// The result of an invoice that was made. `FAILED` is the documented no (page D-qr); another word says nothing.
-fn succeeded(body: &[u8]) -> Result<SimpleResult> {
-    let result = match open::<SimpleResult>(body)? {
+fn succeeded(body: &[u8]) -> Result<SimpleResult<'_>> {
+    let result = match open::<SimpleResult<'_>>(body)? {
         Said::Executed(result) => result,
         Said::Failed(failure) => return Err(status::of_failure(&failure, Effect::Write)),
     };
@@ -338,7 +338,7 @@ fn succeeded(body: &[u8]) -> Result<SimpleResult> {
     }
 }
 
-pub(crate) fn failed(result: &SimpleResult) -> Error {
+pub(crate) fn failed(result: &SimpleResult<'_>) -> Error {
     Error::new(ErrorKind::Rejected, "the bank says that it failed")
         .with_outcome(tulbur_core::Outcome::Refused)
         .with_answer(Some("FAILED"), result.text().as_deref())

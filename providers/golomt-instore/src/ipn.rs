@@ -4,16 +4,15 @@
 //! and where the reference ends and the amount begins would be open. So a push, whether its checksum is right or not,
 //! only says which payment to ask about.
 
-use tulbur_core::wire::Fields;
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, PaymentStatus,
-    Proof, Reply, Result, Subject,
+    Proof, Reply, Result, Subject, wire,
 };
 
 use crate::client::GolomtInstore;
 use crate::info::PUSH;
 use crate::wire::TransactionResult;
-use crate::{json, sign, status, words};
+use crate::{sign, status, words};
 
 /// Much more than any push has.
 const MOST: usize = 64 * 1024;
@@ -47,7 +46,7 @@ fn malformed(why: impl Into<String>) -> Error {
 }
 
 /// Reads the JSON body or, where there is none, the query string: R-erxes takes either, and no document says which.
-fn read(delivery: &Delivery<'_>) -> Result<TransactionResult> {
+fn read<'a>(delivery: &Delivery<'a>) -> Result<TransactionResult<'a>> {
     if !matches!(delivery.method, "POST" | "GET") {
         return Err(malformed("pushes come by POST, or by GET with a query string").with_field("method"));
     }
@@ -57,10 +56,9 @@ fn read(delivery: &Delivery<'_>) -> Result<TransactionResult> {
         return Err(malformed(format!("it has {size} bytes; the bank's have a few hundred")));
     }
     if !delivery.body.trim_ascii().is_empty() {
-        return json::read(delivery.body);
+        return wire::read(delivery.body);
     }
-    let fields = Fields::parse(query.as_bytes())?;
-    TransactionResult::from_fields(|name| fields.get(name))
+    TransactionResult::from_fields(&delivery.query_fields()?)
 }
 
 impl GolomtInstore {

@@ -57,7 +57,6 @@ mod client;
 mod config;
 mod info;
 mod ipn;
-mod json;
 #[cfg(feature = "mini-app")]
 pub mod mini_app;
 mod payload;

@@ -25,13 +25,12 @@ use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Encrypt, RsaPublicKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tulbur_core::wire::{below, check_base};
+use tulbur_core::wire::{Field, below, check_base, filled, read};
 use tulbur_core::{
     Ability, BuildEnv, Effect, Error, ErrorKind, Evidence, ExposeSecret, HttpRequest, HttpResponse,
     OperationInfo, Result, SecretString, Url, check_credential,
 };
 
-use crate::json::{Word, filled, read};
 use crate::words::{clean, without};
 
 /// Where the bank answers in production (page D-mini).
@@ -162,21 +161,23 @@ impl fmt::Debug for Customer {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
-struct CustomerFields {
-    individual_id: Option<Word>,
-    register_number: Option<Word>,
-    last_name: Option<Word>,
-    first_name: Option<Word>,
-    account: Option<Word>,
-    mobile_number: Option<Word>,
-    email: Option<Word>,
-    img_url: Option<Word>,
+struct CustomerFields<'a> {
+    individual_id: Field<'a>,
+    register_number: Field<'a>,
+    last_name: Field<'a>,
+    first_name: Field<'a>,
+    account: Field<'a>,
+    mobile_number: Field<'a>,
+    email: Field<'a>,
+    img_url: Field<'a>,
 }
 
 #[derive(Deserialize)]
-struct MessageField {
-    message: Option<Word>,
+#[serde(bound(deserialize = "'de: 'a"))]
+struct MessageField<'a> {
+    message: Field<'a>,
 }
 
 #[derive(Serialize)]
@@ -278,9 +279,9 @@ impl MiniApp {
         let body = TokenRequest { token: secret };
         let path = ["utility", "miniapp", "token", "check"];
         let response = self.call(CHECK_TOKEN, Effect::ReadOnce, &path, &body, secret).await?;
-        let fields: CustomerFields = read(&response.body)
+        let fields: CustomerFields<'_> = read(&response.body)
             .map_err(|error| Error::unreadable(Effect::ReadOnce, &response, error.message()))?;
-        let text = |word: &Option<Word>| filled(word.as_ref()).map(str::to_owned);
+        let text = |word: &Field<'_>| filled(word).map(str::to_owned);
         let individual_id = text(&fields.individual_id).ok_or_else(|| {
             let why = "it is missing, so the bank did not say who the customer is; the token may be used up or too old";
             let said = message_of(&response, secret);
@@ -315,7 +316,7 @@ impl MiniApp {
         let response = self.call(NOTIFY, Effect::Write, &path, notification, hidden).await?;
         let answer: MessageField = read(&response.body)
             .map_err(|error| Error::unreadable(Effect::Write, &response, error.message()))?;
-        if filled(answer.message.as_ref()) == Some(DONE) {
+        if filled(&answer.message) == Some(DONE) {
             return Ok(());
         }
         let said = message_of(&response, hidden);
@@ -377,7 +378,7 @@ fn digest(body: &[u8]) -> String {
 /// The bank's words, without what is not to be repeated.
 fn message_of(response: &HttpResponse, hidden: &str) -> Option<String> {
     let answer: MessageField = read(&response.body).ok()?;
-    filled(answer.message.as_ref()).map(|text| clean(&without(text, [hidden])))
+    filled(&answer.message).map(|text| clean(&without(text, [hidden])))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl GolomtInstore {
         let response =
             self.about_invoice(info::REFUND, Effect::Write, &path, invoice, amount, request.send_by).await?;
         self.read_answer(Effect::Write, &response, &[], |body| {
-            let result = match open::<TransactionResult>(body)? {
+            let result = match open::<TransactionResult<'_>>(body)? {
                 Said::Executed(result) => result,
                 Said::Failed(failure) => return Err(status::of_failure(&failure, Effect::Write)),
             };

@@ -1,10 +1,10 @@
 //! Settling a terminal's day: what no trait covers, because it is no payment.
 
+use tulbur_core::wire::{Field, filled};
 use tulbur_core::{Effect, Error, ErrorKind, Money, Result};
 
 use crate::client::GolomtInstore;
 use crate::info::SETTLEMENT;
-use crate::json::{Word, filled};
 use crate::sign::{self, CURRENCY};
 use crate::status;
 use crate::wire::{Said, SettlementRequest, SettlementResult, open};
@@ -51,15 +51,15 @@ impl GolomtInstore {
             terminal,
         };
         let response = self.call(SETTLEMENT, Effect::Write, &["pos", "settlement"], &body, None).await?;
-        self.read_answer(Effect::Write, &response, &[], |body| match open::<SettlementResult>(body)? {
+        self.read_answer(Effect::Write, &response, &[], |body| match open::<SettlementResult<'_>>(body)? {
             Said::Executed(result) => read(&result),
             Said::Failed(failure) => Err(status::of_failure(&failure, Effect::Write)),
         })
     }
 }
 
-fn read(result: &SettlementResult) -> Result<Settlement> {
-    let said = |word: &Option<Word>| filled(word.as_ref()).map(str::to_owned);
+fn read(result: &SettlementResult<'_>) -> Result<Settlement> {
+    let said = |word: &Field<'_>| filled(word).map(str::to_owned);
     if said(&result.amount).is_none() && said(&result.count).is_none() && said(&result.status).is_none() {
         return Err(Error::new(ErrorKind::Malformed, "it says nothing of a settlement"));
     }
@@ -76,10 +76,10 @@ fn read(result: &SettlementResult) -> Result<Settlement> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json;
+    use tulbur_core::wire;
 
     fn settled(json: &str) -> Result<Settlement> {
-        read(&json::read(json.as_bytes()).unwrap())
+        read(&wire::read(json.as_bytes()).unwrap())
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub(crate) fn of_http(response: &HttpResponse, effect: Effect) -> Error {
             format!("HTTP {status}, which the bank does not document; check the setting `base_url`"),
         ),
     };
-    let failure = match open::<SimpleResult>(&response.body) {
+    let failure = match open::<SimpleResult<'_>>(&response.body) {
         Ok(Said::Failed(failure)) => failure,
         _ => Failure::default(),
     };

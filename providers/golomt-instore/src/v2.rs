@@ -28,14 +28,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tulbur_core::wire::{below, check_base};
+use tulbur_core::wire::{Field, below, check_base, filled, object, read};
 use tulbur_core::{
     Ability, Accept, AmountFormat, BuildEnv, Bytes, Effect, Error, ErrorKind, Evidence, ExposeSecret,
     HttpRequest, HttpResponse, Money, OperationInfo, Outcome, Result, SecretString, Url, check_credential,
 };
 use zeroize::Zeroizing;
 
-use crate::json::{Word, filled, object, read};
 use crate::sign::CURRENCY;
 use crate::words::clean;
 
@@ -151,36 +150,37 @@ pub struct CardTransaction {
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Answer<'a> {
-    #[serde(borrow)]
     header: Option<&'a RawValue>,
-    #[serde(borrow)]
     body: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Header {
-    code: Option<Word>,
-    status: Option<Word>,
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Header<'a> {
+    code: Field<'a>,
+    status: Field<'a>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Body<'a> {
-    #[serde(borrow)]
     user: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
-struct User {
-    id: Option<Word>,
-    amount: Option<Word>,
+struct User<'a> {
+    id: Field<'a>,
+    amount: Field<'a>,
     #[serde(rename = "amountISO")]
-    amount_iso: Option<Word>,
-    batch_number: Option<Word>,
-    transaction_number: Option<Word>,
-    reference_number: Option<Word>,
-    response_code: Option<Word>,
+    amount_iso: Field<'a>,
+    batch_number: Field<'a>,
+    transaction_number: Field<'a>,
+    reference_number: Field<'a>,
+    response_code: Field<'a>,
 }
 
 #[derive(Serialize)]
@@ -287,21 +287,21 @@ fn answer(response: &HttpResponse) -> Result<CardTransaction> {
     }
     let unreadable = |error: Error| Error::unreadable(Effect::Write, response, error.message());
     let answer: Answer<'_> = read(&response.body).map_err(unreadable)?;
-    let header: Option<Header> = object(answer.header).map_err(unreadable)?;
-    let code = header.as_ref().and_then(|header| filled(header.code.as_ref()));
-    let status = header.as_ref().and_then(|header| filled(header.status.as_ref()));
+    let header: Option<Header<'_>> = object(answer.header).map_err(unreadable)?;
+    let code = header.as_ref().and_then(|header| filled(&header.code));
+    let status = header.as_ref().and_then(|header| filled(&header.status));
     if code != Some("200") || !status.is_some_and(|status| status.eq_ignore_ascii_case("success")) {
         let (code, status) = (code.map(clean), status.map(clean));
         return Err(unknown(ErrorKind::Rejected, "the bank's header is not 200 and success".into())
             .with_answer(code.as_deref(), status.as_deref()));
     }
     let body: Option<Body<'_>> = object(answer.body).map_err(unreadable)?;
-    let user: Option<User> = object(body.and_then(|body| body.user)).map_err(unreadable)?;
+    let user: Option<User<'_>> = object(body.and_then(|body| body.user)).map_err(unreadable)?;
     let user = user.ok_or_else(|| {
         unknown(ErrorKind::Malformed, "it is missing, so nothing is said of the payment".into())
             .with_field("body.user")
     })?;
-    let text = |word: &Option<Word>| filled(word.as_ref()).map(clean);
+    let text = |word: &Field<'_>| filled(word).map(clean);
     Ok(CardTransaction {
         id: text(&user.id),
         amount: text(&user.amount),

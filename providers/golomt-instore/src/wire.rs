@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use tulbur_core::wire::{Field, Fields, Scalar, filled, is_nothing, object, read};
 use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Money, Result};
 
-use crate::json::{Word, filled, is_empty, object, read};
 use crate::sign::CURRENCY;
 use crate::words::clean;
 
@@ -41,32 +40,32 @@ pub(crate) struct SettlementRequest<'a> {
 
 /// The answer to every call of version 1.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 pub(crate) struct Envelope<'a> {
-    #[serde(borrow)]
     header: Option<&'a RawValue>,
-    #[serde(borrow)]
     body: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Header {
-    code: Option<Word>,
-    status: Option<Word>,
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Header<'a> {
+    code: Field<'a>,
+    status: Field<'a>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Body<'a> {
-    #[serde(borrow)]
     response: Option<&'a RawValue>,
-    #[serde(borrow)]
     error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 #[serde(rename_all = "camelCase")]
-struct ErrorFields {
-    error_desc: Option<Word>,
-    error_type: Option<Word>,
+struct ErrorFields<'a> {
+    error_desc: Field<'a>,
+    error_type: Field<'a>,
 }
 
 /// What an envelope says, before anybody reads its result.
@@ -110,90 +109,90 @@ impl fmt::Debug for Failure {
 ///
 /// `code` 200 means that the call passed all checks and was carried out (page D-qr). R-erxes also rejects a 200 that
 /// holds an error; a sister service answers `status` `failed` with its errors. So all of it must be good.
-pub(crate) fn open<T: DeserializeOwned + Default>(body: &[u8]) -> Result<Said<T>> {
+pub(crate) fn open<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> Result<Said<T>> {
     let envelope: Envelope<'_> = read(body)?;
     let missing = || Error::new(ErrorKind::Malformed, "it has no `header` with a `code`");
-    let header: Header = object(envelope.header)?.ok_or_else(missing)?;
-    let code = filled(header.code.as_ref()).ok_or_else(missing)?;
+    let header: Header<'_> = object(envelope.header)?.ok_or_else(missing)?;
+    let code = filled(&header.code).ok_or_else(missing)?;
     let body: Option<Body<'_>> = object(envelope.body)?;
     let (response, error) = body.map_or((None, None), |body| (body.response, body.error));
-    let error: Option<ErrorFields> = match error {
+    let error: Option<ErrorFields<'_>> = match error {
         // An error that is a text and no object still is one.
-        Some(raw) if raw.get().starts_with('"') && !is_empty(raw) => {
-            let text: Word = read(raw.get().as_bytes())?;
+        Some(raw) if raw.get().starts_with('"') && !is_nothing(raw) => {
+            let text: Scalar<'_> = read(raw.get().as_bytes())?;
             Some(ErrorFields { error_desc: Some(text), error_type: None })
         }
         raw => object(raw)?,
     };
-    let good =
-        code == "200" && filled(header.status.as_ref()).is_some_and(|s| s.eq_ignore_ascii_case("success"));
+    let good = code == "200" && filled(&header.status).is_some_and(|s| s.eq_ignore_ascii_case("success"));
     if good && error.is_none() {
         return Ok(Said::Executed(object(response)?.unwrap_or_default()));
     }
-    let words = |word: Option<&Word>| filled(word).map(clean);
-    let status: Option<Outcome> = object(response).unwrap_or_default();
+    let words = |word: &Field<'_>| filled(word).map(clean);
+    let status: Option<Outcome<'_>> = object(response).unwrap_or_default();
     Ok(Said::Failed(Failure {
         header: Some(clean(code)),
-        kind: error.as_ref().and_then(|error| words(error.error_type.as_ref())),
-        text: error.as_ref().and_then(|error| words(error.error_desc.as_ref())),
-        status: status.and_then(|response| words(response.status.as_ref())),
+        kind: error.as_ref().and_then(|error| words(&error.error_type)),
+        text: error.as_ref().and_then(|error| words(&error.error_desc)),
+        status: status.and_then(|response| words(&response.status)),
     }))
 }
 
 /// The one field of a result that says no beside an error.
 #[derive(Deserialize)]
-struct Outcome {
-    status: Option<Word>,
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Outcome<'a> {
+    status: Field<'a>,
 }
 
 /// The result of a phone invoice, a QR, a QR with a link, and of a cancellation. The last may be given as a
 /// transaction result instead (the newest R-erxes), so `resp_code` is read too.
 #[derive(Deserialize, Default)]
-pub(crate) struct SimpleResult {
-    desc: Option<Word>,
-    status: Option<Word>,
-    resp_code: Option<Word>,
-    resp_desc: Option<Word>,
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(crate) struct SimpleResult<'a> {
+    desc: Field<'a>,
+    status: Field<'a>,
+    resp_code: Field<'a>,
+    resp_desc: Field<'a>,
 }
 
-impl SimpleResult {
+impl SimpleResult<'_> {
     pub(crate) fn desc(&self) -> Option<&str> {
-        filled(self.desc.as_ref())
+        filled(&self.desc)
     }
 
     pub(crate) fn status(&self) -> Option<&str> {
-        filled(self.status.as_ref())
+        filled(&self.status)
     }
 
     pub(crate) fn resp_code(&self) -> Option<&str> {
-        filled(self.resp_code.as_ref())
+        filled(&self.resp_code)
     }
 
     /// The bank's words, whichever shape it is.
     pub(crate) fn text(&self) -> Option<String> {
-        self.desc().or_else(|| filled(self.resp_desc.as_ref())).map(clean)
+        self.desc().or_else(|| filled(&self.resp_desc)).map(clean)
     }
 }
 
 /// The result of a check and of a refund, and the body of a push.
 #[derive(Deserialize, Default)]
-pub(crate) struct TransactionResult {
-    resp_code: Option<Word>,
-    resp_desc: Option<Word>,
-    approval_code: Option<Word>,
-    amount: Option<Word>,
-    card_number: Option<Word>,
-    terminal: Option<Word>,
-    invoice: Option<Word>,
-    checksum: Option<Word>,
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(crate) struct TransactionResult<'a> {
+    resp_code: Field<'a>,
+    resp_desc: Field<'a>,
+    approval_code: Field<'a>,
+    amount: Field<'a>,
+    card_number: Field<'a>,
+    terminal: Field<'a>,
+    invoice: Field<'a>,
+    checksum: Field<'a>,
 }
 
-impl TransactionResult {
+impl<'a> TransactionResult<'a> {
     /// The values of a push that came in a query string.
-    pub(crate) fn from_fields<'a>(
-        mut get: impl FnMut(&'static str) -> Result<Option<&'a str>>,
-    ) -> Result<Self> {
-        let mut word = |name| get(name).map(|value| value.map(Word::from));
+    pub(crate) fn from_fields(fields: &Fields<'a>) -> Result<Self> {
+        let word = |name| fields.take(name).map(|value| value.map(Scalar::from));
         Ok(Self {
             resp_code: word("resp_code")?,
             resp_desc: word("resp_desc")?,
@@ -207,24 +206,24 @@ impl TransactionResult {
     }
 
     pub(crate) fn resp_code(&self) -> Option<&str> {
-        filled(self.resp_code.as_ref())
+        filled(&self.resp_code)
     }
 
     pub(crate) fn terminal(&self) -> Option<&str> {
-        filled(self.terminal.as_ref())
+        filled(&self.terminal)
     }
 
     pub(crate) fn invoice(&self) -> Option<&str> {
-        filled(self.invoice.as_ref())
+        filled(&self.invoice)
     }
 
     pub(crate) fn checksum(&self) -> Option<&str> {
-        filled(self.checksum.as_ref())
+        filled(&self.checksum)
     }
 
     /// The amount's characters.
     pub(crate) fn amount_text(&self) -> Option<&str> {
-        filled(self.amount.as_ref())
+        filled(&self.amount)
     }
 
     /// The amount that they mean.
@@ -235,18 +234,18 @@ impl TransactionResult {
     }
 
     pub(crate) fn text(&self) -> Option<String> {
-        filled(self.resp_desc.as_ref()).map(clean)
+        filled(&self.resp_desc).map(clean)
     }
 
     /// The issuer's approval, if it has the shape of one.
     pub(crate) fn approval_code(&self) -> Option<String> {
-        let code = filled(self.approval_code.as_ref())?;
+        let code = filled(&self.approval_code)?;
         (code.len() <= 12 && code.bytes().all(|b| b.is_ascii_graphic())).then(|| code.to_owned())
     }
 
     /// What may be shown of the card. How the bank masks it is unknown; core masks what is not.
     pub(crate) fn card(&self) -> CardInfo {
-        CardInfo::masked(filled(self.card_number.as_ref()).map(clean_card).as_deref())
+        CardInfo::masked(filled(&self.card_number).map(clean_card).as_deref())
     }
 }
 
@@ -261,10 +260,11 @@ fn clean_card(number: &str) -> String {
 
 /// The result of a settlement.
 #[derive(Deserialize, Default)]
-pub(crate) struct SettlementResult {
-    pub(crate) amount: Option<Word>,
-    pub(crate) count: Option<Word>,
-    pub(crate) status: Option<Word>,
+#[serde(bound(deserialize = "'de: 'a"))]
+pub(crate) struct SettlementResult<'a> {
+    pub(crate) amount: Field<'a>,
+    pub(crate) count: Field<'a>,
+    pub(crate) status: Field<'a>,
 }
 
 #[cfg(test)]
@@ -276,7 +276,7 @@ mod tests {
     /// Page D-qr prints this answer.
     const SAMPLE: &str = r#"{"header":{"code":200,"status":"success"},"body":{"response":{"desc":"0002","status":"SUCCESS"}}}"#;
 
-    fn simple(body: &str) -> Said<SimpleResult> {
+    fn simple(body: &str) -> Said<SimpleResult<'_>> {
         open(body.as_bytes()).unwrap()
     }
 
@@ -342,19 +342,22 @@ mod tests {
             (&b"planted"[..], "not JSON"),
             (b"", "too early"),
             (b"{\"header\":{\"code\":200", "too early"),
-            (b"[]", "a list"),
-            (br#"[{"code":200,"status":"success"},{}]"#, "a list"),
-            (br#"{"header":[200,"success"]}"#, "a list"),
-            (b"null", "another type"),
-            (b"\"planted\"", "another type"),
+            (b"[]", "not a JSON object"),
+            (br#"[{"code":200,"status":"success"},{}]"#, "not a JSON object"),
+            (br#"{"header":[200,"success"]}"#, "not a JSON object"),
+            (b"null", "not a JSON object"),
+            (b"\"planted\"", "not a JSON object"),
             (b"{}", "no `header`"),
             (br#"{"header":{}}"#, "no `header`"),
-            (br#"{"header":{"code":["planted"]}}"#, "another type"),
-            (br#"{"header":{"code":200,"code":"planted"}}"#, "duplicate field `code`"),
-            (br#"{"header":{"code":200,"status":"success"},"body":{"response":"planted"}}"#, "another type"),
+            (br#"{"header":{"code":["planted"]}}"#, "code: it is neither text nor"),
+            (br#"{"header":{"code":200,"code":"planted"}}"#, "code: the field stands more than once"),
+            (
+                br#"{"header":{"code":200,"status":"success"},"body":{"response":"planted"}}"#,
+                "not a JSON object",
+            ),
             (
                 br#"{"header":{"code":200,"status":"success"},"body":{"response":{"status":{"a":1}}}}"#,
-                "another type",
+                "status: it is neither text nor",
             ),
             (b"{\"header\":\"planted\xFF\"}", "not UTF-8"),
         ] {

@@ -128,17 +128,20 @@ fn what_is_no_push_says_why() {
     let mut cases = vec![
         (String::new(), "terminal"),
         ("invoice=1&terminal=13161272".to_owned(), "not JSON"),
-        ("[]".to_owned(), "a list"),
+        ("[]".to_owned(), "not a JSON object"),
         ("{}".to_owned(), "terminal"),
-        ("null".to_owned(), "another type"),
+        ("null".to_owned(), "not a JSON object"),
         (deep, ""),
         (long, "bytes"),
-        (good.replace("\"00\"", "[0]"), "another type"),
+        (good.replace("\"00\"", "[0]"), "neither text nor a number"),
         (good.replace(REFERENCE, ""), "invoice"),
         (good.replace(REFERENCE, "a-b"), "invoice"),
         (good.replace(REFERENCE, &"a".repeat(33)), "invoice"),
         (good.replace(TERMINAL, ""), "terminal"),
-        (good.replace('}', &format!(",\"invoice\":\"{OTHER}\"}}")), "duplicate field `invoice`"),
+        (
+            good.replace('}', &format!(",\"invoice\":\"{OTHER}\"}}")),
+            "invoice: the field stands more than once",
+        ),
     ];
     cases.push((good[..good.len() / 2].to_owned(), "too early"));
     for (body, word) in cases {
