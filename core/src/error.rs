@@ -160,17 +160,21 @@ impl Error {
         Self::new(kind, error.to_string()).with_outcome(outcome).with_source(error)
     }
 
-    /// From an answer that cannot be read as what it should be.
-    pub fn unreadable(effect: Effect, response: &HttpResponse, why: impl fmt::Display) -> Self {
-        Self::new(
-            ErrorKind::Malformed,
-            format!(
-                "the answer (HTTP {}, {} bytes) cannot be read: {why}",
-                response.status,
-                response.body.len()
-            ),
-        )
-        .with_outcome(effect.outcome_when_lost())
+    /// From an answer that cannot be read as what it should be. `why` is a constant, so that it quotes nothing.
+    pub fn unreadable(effect: Effect, response: &HttpResponse, why: &'static str) -> Self {
+        Self::new(ErrorKind::Malformed, why).in_answer(effect, response)
+    }
+
+    /// An error about an answer that came: where no field is named, with the answer's status and size, and with the
+    /// outcome of an operation whose answer is lost.
+    #[must_use]
+    pub fn in_answer(mut self, effect: Effect, response: &HttpResponse) -> Self {
+        if self.0.field.is_none() {
+            let (status, bytes) = (response.status, response.body.len());
+            self.0.message =
+                format!("the answer (HTTP {status}, {bytes} bytes) cannot be read: {}", self.0.message);
+        }
+        self.with_outcome(effect.outcome_when_lost())
     }
 
     /// What may have happened to the operation.

@@ -129,7 +129,7 @@ impl MyBank {
         if response.status != 200 {
             return Err(refusal(&response, effect));
         }
-        serde_json::from_slice(&response.body).map_err(|e| Error::unreadable(effect, &response, e))
+        wire::read(&response.body).map_err(|error| error.in_answer(effect, &response))
     }
 }
 

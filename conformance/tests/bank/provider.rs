@@ -263,7 +263,7 @@ impl ToyBank {
             .as_ref()
             .map(parse)
             .transpose()
-            .map_err(|why| Error::unreadable(effect, response, why))
+            .map_err(|why| Error::from(why).in_answer(effect, response))
     }
 
     fn payment(&self, effect: Effect, asked: &PaymentRef, response: &HttpResponse) -> Result<Payment> {

@@ -196,9 +196,9 @@ impl GalaxyPay {
             Ok(envelope) if filled(&envelope.response_code).is_some() => envelope,
             Ok(_) => {
                 let why = Error::new(ErrorKind::Malformed, "responseCode is missing");
-                return Err(status::without_envelope(operation.call, &response, &why));
+                return Err(status::without_envelope(operation.call, &response, why));
             }
-            Err(why) => return Err(status::without_envelope(operation.call, &response, &why)),
+            Err(why) => return Err(status::without_envelope(operation.call, &response, why)),
         };
         let code = needed("responseCode", &envelope.response_code)?;
         self.check_signature(operation, &response, code)?;

@@ -113,11 +113,11 @@ pub(crate) fn refusal(call: Call, code: &str, text: Option<&str>) -> Error {
 }
 
 /// The error that an answer without a readable envelope is: what its HTTP status means is not documented.
-pub(crate) fn without_envelope(call: Call, response: &HttpResponse, why: &Error) -> Error {
+pub(crate) fn without_envelope(call: Call, response: &HttpResponse, why: Error) -> Error {
     let effect = call.effect();
     let status = response.status;
     let (kind, message) = match status {
-        200 => return Error::unreadable(effect, response, why.message()),
+        200 => return why.in_answer(effect, response),
         429 => (ErrorKind::RateLimited, "the gateway wants fewer calls (HTTP 429)".to_owned()),
         500..=599 => (ErrorKind::Unavailable, format!("the gateway failed (HTTP {status})")),
         _ => (
@@ -217,7 +217,6 @@ mod tests {
 
     #[test]
     fn without_an_envelope_a_write_is_unknown() {
-        let why = Error::new(ErrorKind::Malformed, "why");
         for (status, kind) in [
             (200, ErrorKind::Malformed),
             (201, ErrorKind::Unavailable),
@@ -230,7 +229,7 @@ mod tests {
         ] {
             let response = HttpResponse::new(status, vec![], "<html>");
             for (call, outcome) in [(Call::Change, Outcome::Unknown), (Call::Read, Outcome::NoEffect)] {
-                let error = without_envelope(call, &response, &why);
+                let error = without_envelope(call, &response, Error::new(ErrorKind::Malformed, "why"));
                 assert_eq!((error.kind(), error.outcome()), (kind, outcome), "{status}");
             }
         }

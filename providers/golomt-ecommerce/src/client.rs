@@ -139,13 +139,7 @@ impl GolomtEcommerce {
         response: &'a HttpResponse,
         read: impl FnOnce(&'a [u8]) -> Result<T>,
     ) -> Result<T> {
-        read(&response.body).map_err(|error| {
-            if error.field().is_some() {
-                error.with_outcome(effect.outcome_when_lost())
-            } else {
-                Error::unreadable(effect, response, error.message())
-            }
-        })
+        read(&response.body).map_err(|error| error.in_answer(effect, response))
     }
 
     /// Checks that an answer is about the transaction that was asked about.

@@ -130,16 +130,10 @@ impl GolomtInstore {
         personal: &[&str],
         read: impl FnOnce(&'a [u8]) -> Result<T>,
     ) -> Result<T> {
-        read(&response.body).map_err(|error| {
-            let lost = effect.outcome_when_lost();
-            match error.kind() {
-                ErrorKind::Malformed if error.field().is_none() => {
-                    Error::unreadable(effect, response, error.message())
-                }
-                ErrorKind::Malformed | ErrorKind::Untrusted => error.with_outcome(lost),
-                // The others come from `status`, which has decided.
-                _ => self.hiding(error, personal),
-            }
+        read(&response.body).map_err(|error| match error.kind() {
+            ErrorKind::Malformed | ErrorKind::Untrusted => error.in_answer(effect, response),
+            // The others come from `status`, which has decided.
+            _ => self.hiding(error, personal),
         })
     }
 

@@ -279,8 +279,8 @@ impl MiniApp {
         let body = TokenRequest { token: secret };
         let path = ["utility", "miniapp", "token", "check"];
         let response = self.call(CHECK_TOKEN, Effect::ReadOnce, &path, &body, secret).await?;
-        let fields: CustomerFields<'_> = read(&response.body)
-            .map_err(|error| Error::unreadable(Effect::ReadOnce, &response, error.message()))?;
+        let fields: CustomerFields<'_> =
+            read(&response.body).map_err(|error| error.in_answer(Effect::ReadOnce, &response))?;
         let text = |word: &Field<'_>| filled(word).map(str::to_owned);
         let individual_id = text(&fields.individual_id).ok_or_else(|| {
             let why = "it is missing, so the bank did not say who the customer is; the token may be used up or too old";
@@ -314,8 +314,8 @@ impl MiniApp {
         let path = ["utility", "notification", "push"];
         let hidden = notification.individual_id.as_str();
         let response = self.call(NOTIFY, Effect::Write, &path, notification, hidden).await?;
-        let answer: MessageField = read(&response.body)
-            .map_err(|error| Error::unreadable(Effect::Write, &response, error.message()))?;
+        let answer: MessageField =
+            read(&response.body).map_err(|error| error.in_answer(Effect::Write, &response))?;
         if filled(&answer.message) == Some(DONE) {
             return Ok(());
         }

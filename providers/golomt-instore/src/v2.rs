@@ -285,7 +285,7 @@ fn answer(response: &HttpResponse) -> Result<CardTransaction> {
         };
         return Err(unknown(kind, format!("HTTP {}, which the bank does not document", response.status)));
     }
-    let unreadable = |error: Error| Error::unreadable(Effect::Write, response, error.message());
+    let unreadable = |error: Error| error.in_answer(Effect::Write, response);
     let answer: Answer<'_> = read(&response.body).map_err(unreadable)?;
     let header: Option<Header<'_>> = object(answer.header).map_err(unreadable)?;
     let code = header.as_ref().and_then(|header| filled(&header.code));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use tulbur_core::wire::below;
+use tulbur_core::wire::{below, read};
 use tulbur_core::{
     AccountKeys, AccountName, AmountFormat, BuildEnv, CreateInvoice, Effect, Error, ErrorKind, HttpRequest,
     Invoice, InvoiceProvider, IpnProvider, Money, Monotonic, NextAction, PageKind, Payment, PaymentRef,
@@ -100,8 +100,7 @@ impl KhurBank {
         if response.status != 200 {
             return Err(status::of_refusal(&response, effect));
         }
-        let answer: A =
-            serde_json::from_slice(&response.body).map_err(|e| Error::unreadable(effect, &response, e))?;
+        let answer: A = read(&response.body).map_err(|error| error.in_answer(effect, &response))?;
         sign::check(&self.keys, &answer.values(), answer.checksum())
             .map_err(|error| error.with_outcome(effect.outcome_when_lost()))?;
         if answer.values()[0] != signed[0].1 {

@@ -1,5 +1,6 @@
 //! Reads the bank's notifications (BANK.md, section 5), and the return of the payer's browser (6).
 
+use tulbur_core::wire::read;
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof, Reply,
     Result, Subject,
@@ -44,16 +45,15 @@ impl KhurBank {
         if delivery.method != "POST" || delivery.body.len() > MOST {
             return Err(malformed("the bank notifies by POST, with a few hundred bytes"));
         }
-        let read: Notification = serde_json::from_slice(delivery.body)
-            .map_err(|e| malformed("it is not the JSON of a notification").with_source(e))?;
-        let values = [read.reference.as_str(), &read.result, &read.amount];
-        let proof = sign::prove(&self.keys, values, read.checksum.as_deref())?;
+        let sent: Notification = read(delivery.body)?;
+        let values = [sent.reference.as_str(), &sent.result, &sent.amount];
+        let proof = sign::prove(&self.keys, values, sent.checksum.as_deref())?;
         let (status, amount) = match &proof {
             Proof::Signed(facts) => (Some(facts.status), Some(facts.amount)),
             Proof::Hint { .. } => (None, None),
         };
-        let subject = Subject::merchant(MerchantRef::parse(read.reference)?);
-        Ok(IpnEvent::new(subject, proof, NOTIFY).with_claim(status, amount, Some(&read.result)))
+        let subject = Subject::merchant(MerchantRef::parse(sent.reference)?);
+        Ok(IpnEvent::new(subject, proof, NOTIFY).with_claim(status, amount, Some(&sent.result)))
     }
 }
 

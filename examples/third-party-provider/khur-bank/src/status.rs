@@ -1,5 +1,6 @@
 //! Maps the bank's results and refusals to statuses and errors (BANK.md, sections 3 and 4).
 
+use tulbur_core::wire::read;
 use tulbur_core::{Effect, Error, ErrorKind, HttpResponse, Outcome, PaymentStatus};
 
 use crate::wire::Refusal;
@@ -24,7 +25,7 @@ pub(crate) fn of_result(result: &str) -> PaymentStatus {
 pub(crate) fn of_refusal(response: &HttpResponse, effect: Effect) -> Error {
     let lost = effect.outcome_when_lost();
     let no = if lost == Outcome::NoEffect { lost } else { Outcome::Refused };
-    let refusal: Option<Refusal> = serde_json::from_slice(&response.body).ok();
+    let refusal: Option<Refusal> = read(&response.body).ok();
     let code = refusal.as_ref().map(|refusal| refusal.code.as_str());
     let (kind, outcome, message) = match (response.status, code) {
         (401, Some("E101")) => {
