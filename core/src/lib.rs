@@ -31,6 +31,7 @@ mod reference;
 mod registry;
 mod request;
 mod secret;
+mod session;
 mod shape;
 mod status;
 pub mod wire;
@@ -76,6 +77,7 @@ pub use request::{
     ReturnUrls, VoidRequest,
 };
 pub use secret::{CardToken, check_credential};
+pub use session::{Login, Session, Ticket};
 pub use shape::{FieldLength, MessageShape, PairOrder, PairShape, SignedField, SignedPairs};
 pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};
 

@@ -194,7 +194,7 @@ impl AccountKeys {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Untrusted`], as [`SigningKeys::check`].
+    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted), as [`SigningKeys::check`].
     pub fn prove<const N: usize>(
         &self,
         shape: &'static MessageShape<N>,
@@ -235,7 +235,7 @@ impl AccountKeys {
     /// Checks the signature of a whole document, and proves what `read` finds in that very document.
     ///
     /// # Errors
-    /// [`ErrorKind::Untrusted`], as [`SigningKeys::check`], or the error of `read`.
+    /// [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted), as [`SigningKeys::check`], or the error of `read`.
     pub fn prove_document(
         &self,
         document: &[u8],
@@ -251,7 +251,7 @@ impl AccountKeys {
     /// The text is hashed as it was received, still encoded. `read` sees the signed fields and no others.
     ///
     /// # Errors
-    /// [`ErrorKind::Malformed`] for a doubled name, [`ErrorKind::Untrusted`] as [`SigningKeys::check`], or the error of `read`.
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) for a doubled name, [`ErrorKind::Untrusted`](crate::ErrorKind::Untrusted) as [`SigningKeys::check`], or the error of `read`.
     pub fn prove_pairs(
         &self,
         shape: &'static PairShape,
