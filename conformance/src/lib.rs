@@ -22,6 +22,7 @@ mod checks;
 mod counterpart;
 mod logs;
 mod mailbox;
+mod members;
 mod money;
 mod ops;
 #[cfg(feature = "sandbox-control")]

@@ -1,11 +1,9 @@
 //! Finding values in a notification, and changing them byte by byte.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde_json::value::RawValue;
-
 use crate::mailbox::Letter;
+use crate::members::member;
 use crate::under_test::Member;
 
 /// Which part of a letter.
@@ -25,18 +23,14 @@ pub(crate) struct Spot {
 
 impl Spot {
     /// Where a member's value stands; none if it is absent or null. A JSON string is without its quotes.
-    pub(crate) fn find(letter: &Letter, member: &Member) -> Option<Self> {
-        match member {
+    pub(crate) fn find(letter: &Letter, wanted: &Member) -> Option<Self> {
+        match wanted {
             Member::Json(name) => {
-                let members: BTreeMap<String, &RawValue> = serde_json::from_slice(&letter.body).ok()?;
-                let raw = members.get(*name)?.get();
-                let start = raw.as_ptr() as usize - letter.body.as_ptr() as usize;
-                let range = match raw {
-                    "null" => return None,
-                    raw if raw.starts_with('"') => start + 1..start + raw.len() - 1,
-                    raw => start..start + raw.len(),
-                };
-                Some(Self { part: Part::Body, range })
+                let member = member(&letter.body, name)?;
+                if member.value(&letter.body) == b"null" {
+                    return None;
+                }
+                Some(Self { part: Part::Body, range: member.inner(&letter.body) })
             }
             Member::Form(name) => field(&letter.body, name).map(|range| Self { part: Part::Body, range }),
             Member::Query(name) => {
@@ -106,15 +100,15 @@ fn field(encoded: &[u8], name: &str) -> Option<Range<usize>> {
 }
 
 /// The letter without a member: its name becomes another.
-pub(crate) fn without(letter: &Letter, member: &Member) -> Option<Letter> {
+pub(crate) fn without(letter: &Letter, left_out: &Member) -> Option<Letter> {
     let mut changed = letter.clone();
     let rename = |bytes: &[u8], from: &str, to: &str| -> Option<Vec<u8>> {
         let at = bytes.windows(from.len()).position(|window| window == from.as_bytes())?;
         Some([&bytes[..at], to.as_bytes(), &bytes[at + from.len()..]].concat())
     };
-    match member {
+    match left_out {
         Member::Json(name) => {
-            changed.body = rename(&letter.body, &format!("\"{name}\""), "\"conformanceGone\"")?;
+            changed.body = member(&letter.body, name)?.without(&letter.body);
         }
         Member::Form(name) => {
             changed.body = rename(&letter.body, &format!("{name}="), "conformanceGone=")?;
@@ -132,12 +126,17 @@ pub(crate) fn without(letter: &Letter, member: &Member) -> Option<Letter> {
 }
 
 /// The letter with a second member of this name, before the first and after it.
-pub(crate) fn doubled(letter: &Letter, member: &Member, value: &str) -> Vec<Letter> {
+pub(crate) fn doubled(letter: &Letter, twice: &Member, value: &str) -> Vec<Letter> {
     let both = |one: Vec<u8>, two: Vec<u8>| [one, two].map(|body| Letter { body, ..letter.clone() }).to_vec();
-    match member {
+    match twice {
         Member::Json(name) => {
+            let text = serde_json::Value::from(value).to_string();
+            if let Some(found) = member(&letter.body, name) {
+                let [first, last] = found.doubled(&letter.body, &text);
+                return both(first, last);
+            }
             let Some(inner) = inside(&letter.body) else { return Vec::new() };
-            let extra = format!("\"{name}\":{}", serde_json::Value::from(value));
+            let extra = format!("\"{name}\":{text}");
             both(
                 [b"{", extra.as_bytes(), b",", inner, b"}"].concat(),
                 [b"{", inner, b",", extra.as_bytes(), b"}"].concat(),
@@ -204,6 +203,6 @@ mod tests {
         assert!(without(&json, &Member::Header("x-sum")).unwrap().headers.is_empty());
         let two = doubled(&json, &Member::Json("a"), "z");
         assert_eq!(two[0].body, br#"{"a":"z","a":"x","sum":"y"}"#);
-        assert_eq!(two[1].body, br#"{"a":"x","sum":"y","a":"z"}"#);
+        assert_eq!(two[1].body, br#"{"a":"x","a":"z","sum":"y"}"#);
     }
 }

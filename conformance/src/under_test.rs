@@ -81,12 +81,14 @@ pub trait UnderTest: Debug + Send + Sync + 'static {
 
 /// What can be told from a provider's answers, as its documents have it. What they leave out must not be made up, so
 /// the checks then hold the provider to what is honest instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about a document")]
 #[non_exhaustive]
 pub struct AnswerRules {
     /// Answers have a checksum whose formula is known. Without, an amount is at least handed over as it came.
     pub signed: bool,
+    /// Where the checksum of an answer stands; answers without it are then refused.
+    pub checksum: Option<Member>,
     /// There is a code that says that a payment was declined. Without, such a payment is pending.
     pub declines: bool,
     /// There are codes for a refused write. Without, a write that is answered by no success may be left open.
@@ -100,11 +102,17 @@ pub struct AnswerRules {
 
 impl Default for AnswerRules {
     fn default() -> Self {
-        Self { signed: true, declines: true, refusals: true, charges: true, captures: true }
+        Self { signed: true, checksum: None, declines: true, refusals: true, charges: true, captures: true }
     }
 }
 
 impl AnswerRules {
+    /// Answers that carry their checksum here, all of them. An operation whose answer has no such member is not signed.
+    #[must_use]
+    pub fn checksum(self, member: Member) -> Self {
+        Self { checksum: Some(member), ..self }
+    }
+
     /// Answers whose checksum is none, or is made nobody knows how.
     #[must_use]
     pub fn unsigned(self) -> Self {
@@ -163,7 +171,7 @@ impl Returned {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Member {
-    /// A member of the JSON object in the body.
+    /// A member of the JSON object in the body, by its path: `amount`, `data.order.amount`, `items[0].id`.
     Json(&'static str),
     /// A field of the form in the body.
     Form(&'static str),

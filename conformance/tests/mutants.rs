@@ -183,6 +183,20 @@ const MUTANTS: &[Mutant] = &[
         &["notification::what_it_is_about_stands_in_it"],
         &[],
     ),
+    mutant(
+        Flaw::TakesTheLastOfTwoMembers,
+        &["answer::a_doubled_member_never_decides_a_payment"],
+        // It does not look whom the answer is about either.
+        &["payment::the_answer_about_another_payment_is_not_taken"],
+    ),
+    mutant(
+        Flaw::TakesAnUnsignedAnswer,
+        &[
+            "answer::query_without_its_checksum_is_untrusted",
+            "answer::refund_without_its_checksum_is_untrusted",
+        ],
+        &["answer::"],
+    ),
     mutant(Flaw::RefundsInPartsAgainstItsRule, &["refund::a_part_as_the_limits_declare"], &[]),
 ];
 
@@ -244,6 +258,20 @@ fn a_provider_without_a_flaw_passes_every_check() {
     let report = bank::suite(Flaw::None).run();
     assert!(report.failed().is_empty(), "{report}");
     assert!(report.passed().len() > 220, "{report}");
+}
+
+/// And where its answers are signed, each of them is found to be.
+#[test]
+fn a_provider_that_checks_its_answers_passes_too() {
+    let suite = bank::suite(Flaw::NoneAndAnswersAreSigned);
+    let checks = suite.checks();
+    let mut passed = 0;
+    for check in checks.iter().filter(|check| check.name().ends_with("without_its_checksum_is_untrusted")) {
+        let verdict = check.run();
+        assert!(matches!(verdict, Verdict::Passed), "{}: {verdict:?}", check.name());
+        passed += 1;
+    }
+    assert!(passed >= 8, "only {passed} operations");
 }
 
 /// A provider may not both say that its bank has no word for something and report it.

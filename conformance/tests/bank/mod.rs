@@ -22,7 +22,9 @@ const KEY: &str = "planted-key-of-the-toy-bank";
 
 /// The suite for a provider with this flaw, against a bank of its own.
 pub(crate) fn suite(flaw: Flaw) -> Suite {
-    suite_with(flaw, AnswerRules::default())
+    let signed = matches!(flaw, Flaw::TakesAnUnsignedAnswer | Flaw::NoneAndAnswersAreSigned);
+    let rules = AnswerRules::default();
+    suite_with(flaw, if signed { rules.checksum(Member::Header("x-sum")) } else { rules })
 }
 
 /// The same, where the bank's documents are said to leave this out of its answers.
@@ -54,7 +56,7 @@ impl UnderTest for Toy {
     }
 
     fn answers(&self) -> AnswerRules {
-        self.answers
+        self.answers.clone()
     }
 
     fn notifications(&self) -> Option<NotificationRules> {

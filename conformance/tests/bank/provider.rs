@@ -54,6 +54,9 @@ pub(crate) enum Flaw {
     IgnoresItsSendBy,
     WaitsForAConfirmationThatCannotCome,
     TakesEveryNotificationForTheLastInvoice,
+    TakesTheLastOfTwoMembers,
+    TakesAnUnsignedAnswer,
+    NoneAndAnswersAreSigned,
 }
 
 pub(super) struct ToyBank {
@@ -226,7 +229,7 @@ impl ToyBank {
         let word = serde_json::from_slice::<serde_json::Value>(&response.body).unwrap_or_default();
         let word = word["error"].as_str().unwrap_or_default();
         let (kind, outcome) = match (response.status, word) {
-            (200, _) => return Ok(response),
+            (200, _) => return self.signed(effect, response),
             (401, "signature") => (ErrorKind::Unauthorized, no),
             (404, "unknown") => (ErrorKind::NotFound, no),
             (409, "duplicate") => (ErrorKind::Duplicate, lost),
@@ -242,10 +245,28 @@ impl ToyBank {
         Err(Error::new(kind, message).with_outcome(outcome))
     }
 
+    /// Checks an answer's checksum, where the documents have one.
+    fn signed(&self, effect: Effect, response: HttpResponse) -> Result<HttpResponse> {
+        let sum = response.header("x-sum");
+        let checks = self.has(Flaw::NoneAndAnswersAreSigned)
+            || (self.has(Flaw::TakesAnUnsignedAnswer) && sum.is_some());
+        if checks {
+            let right = self.keys.check(&[&response.body], sum);
+            right.map_err(|error| error.with_outcome(effect.outcome_when_lost()))?;
+        }
+        Ok(response)
+    }
+
     /// Reads an answer; whatever is wrong with it leaves a write open.
     fn document(&self, effect: Effect, asked: &str, response: &HttpResponse) -> Result<Document> {
         if self.has(Flaw::PanicsOnAStrangeAnswer) {
             return Ok(serde_json::from_slice(&response.body).expect("the bank answers well"));
+        }
+        if self.has(Flaw::TakesTheLastOfTwoMembers) {
+            // As who reads into a map first: of two members the last one stays.
+            let last = serde_json::from_slice::<serde_json::Value>(&response.body).unwrap_or_default();
+            return serde_json::from_value(last)
+                .map_err(|_| Error::unreadable(effect, response, "it is not the JSON of a payment"));
         }
         let document: Document = serde_json::from_slice(&response.body)
             .map_err(|_| Error::unreadable(effect, response, "it is not the JSON of a payment"))?;

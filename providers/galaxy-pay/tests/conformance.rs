@@ -47,7 +47,10 @@ impl UnderTest for Galaxy {
     }
 
     fn answers(&self) -> AnswerRules {
-        AnswerRules::default().without_charge_results().without_captures()
+        AnswerRules::default()
+            .checksum(Member::Header("signature"))
+            .without_charge_results()
+            .without_captures()
     }
 
     /// The signature covers the base64 text as it stands.

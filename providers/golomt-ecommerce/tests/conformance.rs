@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tulbur_conformance::{
-    Acknowledgements, Deed, Keys, Member, NotificationRules, Returned, SandboxCounterpart, Step, Suite,
-    UnderTest,
+    Acknowledgements, AnswerRules, Deed, Keys, Member, NotificationRules, Returned, SandboxCounterpart, Step,
+    Suite, UnderTest,
 };
 use tulbur_core::{AccountName, BuildEnv, HttpTransport, MerchantRef, Provider, Reply, Result, Url};
 use tulbur_golomt_ecommerce::{GolomtEcommerce, GolomtEcommerceConfig};
@@ -38,6 +38,10 @@ impl UnderTest for Golomt {
 
     fn secrets(&self) -> Vec<String> {
         vec![self.token.clone(), self.secret.clone()]
+    }
+
+    fn answers(&self) -> AnswerRules {
+        AnswerRules::default().checksum(Member::Json("checksum"))
     }
 
     /// The bank's page D-push: the checksum covers the reference, the code, the amount and the token, if there is one.

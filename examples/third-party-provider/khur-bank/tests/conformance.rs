@@ -7,8 +7,8 @@ use std::time::Duration;
 use khur_bank::{ID, KhurBankConfig};
 use khur_bank_sandbox::{KhurBank, MERCHANT, SECRET};
 use tulbur_conformance::{
-    Acknowledgements, Deed, Keys, Member, NotificationRules, Returned, SandboxCounterpart, Step, Suite,
-    UnderTest,
+    Acknowledgements, AnswerRules, Deed, Keys, Member, NotificationRules, Returned, SandboxCounterpart, Step,
+    Suite, UnderTest,
 };
 use tulbur_core::{
     AccountName, BuildEnv, HttpTransport, MerchantRef, Provider, ProviderFactory, Reply, Result, Url,
@@ -39,6 +39,11 @@ impl UnderTest for Account {
     }
 
     /// BANK.md, sections 2 and 5.
+    /// BANK.md, section 2.
+    fn answers(&self) -> AnswerRules {
+        AnswerRules::default().checksum(Member::Json("checksum"))
+    }
+
     fn notifications(&self) -> Option<NotificationRules> {
         let signed = ["reference", "result", "amount"].map(Member::Json);
         Some(NotificationRules::signed(Member::Json("checksum"), signed))
