@@ -35,6 +35,7 @@ mod session;
 mod shape;
 mod status;
 pub mod wire;
+mod written;
 
 pub use async_trait::async_trait;
 pub use bytes::Bytes;
@@ -80,6 +81,7 @@ pub use secret::{CardToken, check_credential};
 pub use session::{Login, Session, Ticket};
 pub use shape::{FieldLength, MessageShape, PairOrder, PairShape, SignedField, SignedPairs};
 pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};
+pub use written::AmountNotation;
 
 #[doc(hidden)]
 pub use inventory as __inventory;

@@ -106,6 +106,16 @@ pub enum MoneyError {
         /// The currency whose decimals were exceeded.
         currency: Currency,
     },
+    /// Somebody wrote more decimals than the currency has, and may have meant one of these
+    /// ([`AmountNotation`](crate::AmountNotation)).
+    Unclear {
+        /// The text as given, shortened.
+        text: String,
+        /// The currency whose decimals were exceeded.
+        currency: Currency,
+        /// The amounts that may be meant, one or two, each as it can be written.
+        readings: Vec<String>,
+    },
     /// The amount does not fit 63 bits of minor units.
     TooLarge,
     /// Two amounts of different currencies were combined.
@@ -134,6 +144,19 @@ impl fmt::Display for MoneyError {
             Self::TooPrecise { text, currency } => {
                 write!(f, "`{text}` has more decimals than {currency} ({}) has", currency.decimals())
             }
+            Self::Unclear { text, currency, readings } => match readings.as_slice() {
+                [first, second] => {
+                    write!(f, "`{text}` can mean {first} or {second}: write {first} or {second}")
+                }
+                all => {
+                    let has = currency.decimals();
+                    let all = all.join(" or ");
+                    write!(
+                        f,
+                        "`{text}` has more decimals than {currency} ({has}) has: write {all} if that is meant"
+                    )
+                }
+            },
             Self::TooLarge => f.write_str("the amount is too large to be counted exactly"),
             Self::CurrencyMismatch { left, right } => write!(f, "{left} and {right} cannot be combined"),
             Self::NotRepresentable { amount, decimals } => {
@@ -182,7 +205,7 @@ impl Money {
     /// Reads plain decimal text: `1500`, `1500.0` and `1500.00` are the same amount.
     ///
     /// Signs, exponents, spaces and thousands separators are refused. Decimals beyond the currency's own are
-    /// accepted only if they are zeros.
+    /// accepted only if they are zeros. What a person wrote is read by [`AmountNotation`](crate::AmountNotation) instead.
     ///
     /// # Errors
     /// [`MoneyError::NotANumber`], [`MoneyError::TooPrecise`] or [`MoneyError::TooLarge`].

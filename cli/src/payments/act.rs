@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 use serde_json::json;
-use tulbur::core::{OperationRef, OperationState, QueryBy};
+use tulbur::ErrorKind;
+use tulbur::core::{AmountNotation, OperationRef, OperationState, QueryBy};
 use tulbur::payments::store::Find;
 use tulbur::payments::{
     AttentionItem, AttentionKind, Error, IdempotencyKey, OperationKind, OperationRecord, PaymentId,
     PaymentRecord, Payments, RefundPayment, Store, make_due, resolve_item, unpark,
 };
-use tulbur::{ErrorKind, Money};
 
 use super::find::find_one;
 use super::list::view;
@@ -334,7 +334,7 @@ Examples:
 pub(super) struct RefundOptions {
     /// The payment, or what else it is called
     name: String,
-    /// How much, such as 500.00 [default: all that is left]
+    /// How much, such as 500.00, without separated thousands [default: all that is left]
     #[arg(long)]
     amount: Option<String>,
     /// Why, for people
@@ -360,7 +360,9 @@ pub(super) async fn refund(
     if let Some(text) = &options.amount {
         let whole =
             payment.amount().ok_or_else(|| Failure::new("a card set-up has no amount to give back"))?;
-        let amount = Money::parse(text, whole.currency()).map_err(|error| format!("--amount: {error}"))?;
+        let amount = AmountNotation::default()
+            .parse(text, whole.currency())
+            .map_err(|error| format!("--amount: {error}"))?;
         request = request.amount(amount);
     }
     let payments = setup.need_hands(store, &payment.account, "a refund").await?;

@@ -173,6 +173,9 @@ async fn a_refund_is_made_once_per_key_and_an_unknown_one_is_settled_by_a_person
     assert!(world.payments.operations(&paid.id).await.unwrap().is_empty());
     let wrong = world.acting(&[&refund[..], &["--amount", "1,500", "--yes"]].concat());
     assert!(wrong.code == 1 && wrong.err.contains("--amount"), "{wrong:?}");
+    let unclear = world.acting(&[&refund[..], &["--amount", "1.500", "--yes"]].concat());
+    assert!(unclear.code == 1 && unclear.err.contains("can mean 1.5 or 1500"), "{unclear:?}");
+    assert!(world.payments.operations(&paid.id).await.unwrap().is_empty());
 
     for _ in 0..2 {
         let done = world.acting(&[&refund[..], &["--yes"]].concat());

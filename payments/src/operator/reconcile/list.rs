@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use csv::{ByteRecord, ReaderBuilder};
-use tulbur_core::{Currency, Money};
+use tulbur_core::{AmountNotation, Currency, Money, MoneyError};
 
 use super::DayList;
 
@@ -175,7 +175,8 @@ impl std::error::Error for ListError {}
 /// with one line of headings. The whole list is read, or nothing.
 ///
 /// # Errors
-/// [`ListError`] for the first line that cannot be read, naming its column and never its value.
+/// [`ListError`] for the first line that cannot be read, naming its column and never its value, unless that is an amount with two
+/// readings.
 pub fn read_list(bytes: &[u8], format: &ListFormat) -> Result<DayList, ListError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
@@ -345,51 +346,33 @@ impl Row<'_> {
     }
 
     fn amount(&self, place: usize, heading: &str, currency: Currency) -> Result<Money, ListError> {
-        let text = self.text(place, heading)?;
-        let plain = plain_amount(text, self.format).ok_or_else(|| {
-            let groups = match self.format.thousands {
-                Some(_) => "",
-                None => "; thousands separators must be told",
+        let notation = AmountNotation::new(self.format.decimal);
+        let notation = self.format.thousands.map_or(notation, |separator| notation.thousands(separator));
+        notation.parse(self.text(place, heading)?, currency).map_err(|error| {
+            let why = match error {
+                MoneyError::TooLarge => "it is too large".to_owned(),
+                MoneyError::NotANumber(_) => {
+                    let groups = match self.format.thousands {
+                        Some(_) => "",
+                        None => "; thousands separators must be told",
+                    };
+                    format!("it is not an amount written with digits and `{}`{groups}", self.format.decimal)
+                }
+                // Two readings exist only of six digits or fewer, so they are no card's number in the wrong column.
+                MoneyError::Unclear { readings, .. } if readings.len() == 2 => {
+                    format!(
+                        "it can mean {}; say what separates thousands and decimals",
+                        readings.join(" or ")
+                    )
+                }
+                _ => format!("it has more decimals than {} has", currency.code()),
             };
-            self.wrong(
-                heading,
-                &format!("it is not an amount written with digits and `{}`{groups}", self.format.decimal),
-            )
-        })?;
-        Money::parse(&plain, currency).map_err(|error| match error {
-            tulbur_core::MoneyError::TooLarge => self.wrong(heading, "it is too large"),
-            _ => self.wrong(heading, &format!("it has more decimals than {} has", currency.code())),
+            self.wrong(heading, &why)
         })
     }
 
     fn wrong(&self, heading: &str, why: &str) -> ListError {
         ListError::new(Some(self.line), Some(heading), why)
-    }
-}
-
-/// Digits with a decimal point, without the separators between thousands, which must stand where they belong.
-fn plain_amount(text: &str, format: &ListFormat) -> Option<String> {
-    let (whole, decimals) = match text.split_once(format.decimal) {
-        Some((whole, decimals)) => (whole, Some(decimals)),
-        None => (text, None),
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let blank = |c: char| if matches!(c, '\u{a0}' | '\u{202f}') { ' ' } else { c };
-    let whole = match format.thousands {
-        Some(separator) if whole.chars().any(|c| blank(c) == separator) => {
-            let groups: Vec<&str> = whole.split(|c| blank(c) == separator).collect();
-            let (first, rest) = groups.split_first()?;
-            if !(1..=3).contains(&first.len()) || rest.iter().any(|group| group.len() != 3) {
-                return None;
-            }
-            groups.concat()
-        }
-        _ => whole.to_owned(),
-    };
-    match decimals {
-        Some(decimals) if digits(&whole) && digits(decimals) => Some(format!("{whole}.{decimals}")),
-        None if digits(&whole) => Some(whole),
-        _ => None,
     }
 }
 
@@ -476,6 +459,12 @@ mod tests {
         let error = read_list(b"id,sum,back,cur\na,1.50,,VND\n", &format).unwrap_err().to_string();
         assert_eq!(error, "line 2, column `sum`: it has more decimals than VND has");
         assert!(read_list(b"id,sum,back,cur\na,1,,XYZ\n", &format).is_err());
+        let mut format = format;
+        let unclear = b"id;sum;back;cur\na;100.000;;VND\n";
+        let error = read_list(unclear, &format).unwrap_err().to_string();
+        assert!(error.starts_with("line 2, column `sum`: it can mean 100 or 100000; "), "{error}");
+        (format.thousands, format.decimal) = (Some('.'), ',');
+        assert_eq!(amounts(&read_list(unclear, &format).unwrap()), ["100000 VND"]);
     }
 
     #[test]
