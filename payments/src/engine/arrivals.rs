@@ -17,6 +17,7 @@ use crate::engine::spacing::Reason;
 use crate::error::Result;
 use crate::model::event::{AttentionItem, AttentionKind, Event, EventKind, Source};
 use crate::model::record::{EventId, PaymentRecord};
+use crate::store::seal::Place;
 use crate::store::{Changes, Find, InboxEntry, Known, Verdict};
 
 /// How soon a notification that came before its payment was known is tried again.
@@ -280,7 +281,7 @@ impl Inner {
     ) -> InboxEntry {
         let id = self.ids.uuid_v7();
         InboxEntry {
-            sealed: self.seal_delivery(&id, delivery, usize::MAX),
+            sealed: self.seal_delivery(&id, account, delivery, usize::MAX),
             id,
             account: account.clone(),
             channel: delivery.channel,
@@ -295,7 +296,13 @@ impl Inner {
         }
     }
 
-    pub(crate) fn seal_delivery(&self, id: &str, delivery: &Delivery<'_>, most: usize) -> String {
+    pub(crate) fn seal_delivery(
+        &self,
+        id: &str,
+        account: &AccountName,
+        delivery: &Delivery<'_>,
+        most: usize,
+    ) -> String {
         let body = &delivery.body[..delivery.body.len().min(most)];
         let raw = serde_json::json!({
             "method": delivery.method,
@@ -304,7 +311,8 @@ impl Inner {
             "body": STANDARD.encode(body),
             "bytes": delivery.body.len(),
         });
-        self.keys.seal(&*self.ids, &format!("inbox/{id}"), raw.to_string().as_bytes())
+        let place = Place::Delivery { id, account, channel: delivery.channel };
+        self.keys.seal(&*self.ids, &place, raw.to_string().as_bytes())
     }
 }
 

@@ -21,6 +21,7 @@ use crate::engine::throttle::{Gate, Permit};
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::model::record::{Card, CardId, CardRecord, PaymentId, PaymentRecord, Purpose};
+use crate::store::seal::Place;
 
 impl Payments {
     /// Asks the provider how a payment stands, and applies what it proves.
@@ -305,7 +306,6 @@ impl Inner {
             return None;
         }
         let id = CardId::from_text(self.ids.uuid_v7());
-        let sealed_token = self.keys.seal(&*self.ids, &format!("card/{id}"), saved.token.expose().as_bytes());
         let card = Card {
             id,
             customer,
@@ -313,6 +313,8 @@ impl Inner {
             info: saved.card.clone(),
             created_at: self.now(),
         };
+        let sealed_token =
+            self.keys.seal(&*self.ids, &Place::of_card(&card), saved.token.expose().as_bytes());
         Some(CardRecord { card, sealed_token })
     }
 }

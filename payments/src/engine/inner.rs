@@ -18,7 +18,7 @@ use crate::engine::time::{A_TURN_OLD, OLD, Time};
 use crate::error::{Error, Result};
 use crate::model::record::{PageSecret, PaymentId, PaymentRecord};
 use crate::model::schedule::Schedule;
-use crate::store::seal::SealingKeys;
+use crate::store::seal::{Place, SealingKeys};
 use crate::store::{Find, LongestWaits, Store};
 
 /// Payments whose decisions can be made at the same time, in one process.
@@ -104,7 +104,7 @@ impl Inner {
     }
 
     pub(crate) fn page_secret_of(&self, record: &PaymentRecord) -> Result<PageSecret> {
-        let text = self.keys.open_text(&format!("page/{}", record.id), &record.sealed_secret)?;
+        let text = self.keys.open_text(&Place::of_payment(record), &record.sealed_secret)?;
         PageSecret::parse(&text).ok_or_else(|| Error::Sealed("it is no page secret".into()))
     }
 

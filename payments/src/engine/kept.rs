@@ -7,7 +7,7 @@ use tulbur_core::{Channel, Delivery};
 
 use crate::error::{Error, Result};
 use crate::store::InboxEntry;
-use crate::store::seal::SealingKeys;
+use crate::store::seal::{Place, SealingKeys};
 
 /// A delivery as it was sealed.
 #[derive(Deserialize)]
@@ -22,7 +22,7 @@ pub(crate) struct RawDelivery {
 
 impl RawDelivery {
     pub(crate) fn open(keys: &SealingKeys, entry: &InboxEntry) -> Result<Self> {
-        let raw = keys.open(&format!("inbox/{}", entry.id), &entry.sealed)?;
+        let raw = keys.open(&Place::of_entry(entry), &entry.sealed)?;
         serde_json::from_slice(&raw).map_err(|_| Error::Sealed("it is no delivery".into()))
     }
 

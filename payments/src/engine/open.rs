@@ -23,6 +23,7 @@ use crate::model::operation::{KeySubject, OperationKind};
 use crate::model::record::{PageSecret, PaymentId, PaymentRecord, Purpose};
 use crate::model::request::{ChargeCard, OpenCardSetup, OpenPayment};
 use crate::store::Find;
+use crate::store::seal::Place;
 
 /// The write that a committed intent stands for.
 enum Write {
@@ -69,8 +70,7 @@ impl Payments {
             return Err(missing());
         }
         let account = card.card.account.clone();
-        let token =
-            CardToken::new(inner.keys.open_text(&format!("card/{}", card.card.id), &card.sealed_token)?);
+        let token = CardToken::new(inner.keys.open_text(&Place::of_card(&card.card), &card.sealed_token)?);
         self.start(Wanted::Charge(Box::new(request), account, token)).await
     }
 
@@ -310,7 +310,7 @@ impl Inner {
                 Purpose::Payment { order, .. } => self.store.order(order).await?,
                 Purpose::CardSetup { .. } => None,
             };
-            let named = self.name(reference, &secret);
+            let named = self.name(&opening, reference, &secret);
             let flow =
                 provider.info().flow(&named.reference.flow).ok_or_else(|| unsupported(account, "way"))?;
             let situation =
@@ -351,9 +351,10 @@ impl Inner {
         Err(StoreError::Conflict.into())
     }
 
-    fn name(&self, reference: PaymentRef, secret: &PageSecret) -> Named {
+    fn name(&self, opening: &intents::Opening, reference: PaymentRef, secret: &PageSecret) -> Named {
         let id = PaymentId::from_text(self.ids.uuid_v7());
-        let sealed_secret = self.keys.seal(&*self.ids, &format!("page/{id}"), secret.expose().as_bytes());
+        let place = Place::of_page(&id, &opening.account, &opening.purpose);
+        let sealed_secret = self.keys.seal(&*self.ids, &place, secret.expose().as_bytes());
         let owner = self.ids.uuid_v7();
         Named { id, reference, secret_hash: secret_hash(secret), sealed_secret, commit: owner.clone(), owner }
     }

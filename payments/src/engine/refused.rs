@@ -26,7 +26,7 @@ impl Inner {
         };
         let id = self.ids.uuid_v7();
         self.store_refused(InboxEntry {
-            sealed: self.seal_delivery(&id, delivery, BODY),
+            sealed: self.seal_delivery(&id, account, delivery, BODY),
             repeat_key: id.clone(),
             id,
             account: account.clone(),

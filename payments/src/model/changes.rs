@@ -66,7 +66,7 @@ pub struct InboxEntry {
     pub provider_ref: Option<ProviderRef>,
     /// When a waiting delivery is tried again.
     pub due_at: Option<Timestamp>,
-    /// Method, query, headers and body, sealed for this id.
+    /// Method, query, headers and body, sealed for this id and account.
     pub sealed: String,
 }
 

@@ -422,6 +422,6 @@ pub struct Card {
 pub struct CardRecord {
     /// The card.
     pub card: Card,
-    /// Its token, sealed for this card's id.
+    /// Its token, sealed for this card, its customer and its account.
     pub sealed_token: String,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::inner::{Inner, Payments};
 use crate::error::{Error, Result, StoreError};
 use crate::model::record::{CardId, PaymentId, PaymentRecord};
-use crate::store::seal::SealingKeys;
+use crate::store::seal::{Place, SealingKeys};
 use crate::store::{Changes, Find, PaymentFilter};
 
 /// Where to go on with [`Payments::reseal`]. The default is the beginning.
@@ -143,12 +143,12 @@ fn key_of(sealed: &str) -> &str {
 }
 
 impl Inner {
-    fn anew(&self, context: &str, sealed: &str) -> Anew {
+    fn anew(&self, place: &Place<'_>, sealed: &str) -> Anew {
         if !self.keys.is_old(sealed) {
             return Anew::Newest;
         }
-        match self.keys.open(context, sealed) {
-            Ok(clear) => Anew::With(self.keys.seal(&*self.ids, context, &clear)),
+        match self.keys.open(place, sealed) {
+            Ok(clear) => Anew::With(self.keys.seal(&*self.ids, place, &clear)),
             Err(_) => Anew::Not(key_of(sealed).to_owned()),
         }
     }
@@ -156,7 +156,7 @@ impl Inner {
     async fn reseal_cards(&self, after: Option<&CardId>, batch: u32, done: &mut Resealed) -> Result<()> {
         let cards = self.store.sealed_cards(after, batch).await?;
         for card in &cards {
-            let anew = self.anew(&format!("card/{}", card.card.id), &card.sealed_token);
+            let anew = self.anew(&Place::of_card(&card.card), &card.sealed_token);
             done.count(&anew);
             if let Anew::With(sealed) = &anew {
                 let put = self.store.reseal_card(&card.card.id, &card.sealed_token, sealed).await?;
@@ -172,7 +172,7 @@ impl Inner {
     async fn reseal_inbox(&self, after: Option<&str>, batch: u32, done: &mut Resealed) -> Result<()> {
         let entries = self.store.sealed_inbox(after, batch).await?;
         for entry in &entries {
-            let anew = self.anew(&format!("inbox/{}", entry.id), &entry.sealed);
+            let anew = self.anew(&Place::of_entry(entry), &entry.sealed);
             done.count(&anew);
             if let Anew::With(sealed) = &anew {
                 let put = self.store.reseal_inbox(&entry.id, &entry.sealed, sealed).await?;
@@ -209,7 +209,7 @@ impl Inner {
         const TRIES: usize = 20;
         let mut payment = payment.clone();
         for _ in 0..TRIES {
-            let anew = self.anew(&format!("page/{}", payment.id), &payment.sealed_secret);
+            let anew = self.anew(&Place::of_payment(&payment), &payment.sealed_secret);
             let Anew::With(sealed) = &anew else { return Ok(anew) };
             let id = payment.id.clone();
             let sealed = PaymentRecord { sealed_secret: sealed.clone(), ..payment };

@@ -27,6 +27,28 @@ async fn a_saved_card_is_charged_once_and_only_by_its_owner() {
 }
 
 #[tokio::test]
+async fn a_card_that_is_given_to_another_in_the_database_is_charged_by_nobody() {
+    let shop = Shop::open().await;
+    let (customer, card) = saved_card(&shop).await;
+    let stranger = CustomerRef::parse("stranger").unwrap();
+    let file = shop.folder.path().join("shop.db");
+    let pool = sqlx::SqlitePool::connect_with(crate::support::options(&file)).await.unwrap();
+    let give = |to: &'static str| {
+        let body = "json_set(body, '$.customer', $1)";
+        sqlx::query(sqlx::AssertSqlSafe(format!("UPDATE tulbur_cards SET customer = $1, body = {body}")))
+            .bind(to)
+            .execute(&pool)
+    };
+    give("stranger").await.unwrap();
+    let error = shop.payments.charge(charge(&shop, "1", &stranger, &card)).await.unwrap_err();
+    assert!(matches!(error, Error::Sealed(_)), "{error}");
+    assert_eq!(shop.bank.lock().unwrap().charges, 0);
+    give("customer").await.unwrap();
+    let paid = shop.payments.charge(charge(&shop, "1", &customer, &card)).await.unwrap();
+    assert_eq!(paid.status, Status::Paid);
+}
+
+#[tokio::test]
 async fn a_charge_whose_answer_was_lost_is_asked_about_and_never_repeated() {
     let mut shop = Shop::open().await;
     let (customer, card) = saved_card(&shop).await;
