@@ -90,7 +90,7 @@ const ORDERS: &str = "CREATE TABLE IF NOT EXISTS shop_orders (order_ref TEXT PRI
 const SHIP: &str = "UPDATE shop_orders SET shipped = shipped + 1 WHERE order_ref = $1";
 
 impl Goods {
-    /// Opens the database that the address names, as [`tulbur::payments::open_store`] does.
+    /// Opens the database that the address names, which [`tulbur::payments::open_store`] has made.
     pub(crate) async fn open(address: &str) -> Result<Self> {
         if address.starts_with("postgres") {
             // A customer is told soon that the database is away, and does not wait the half minute that sqlx gives.
@@ -106,7 +106,6 @@ impl Goods {
         }
         let options = SqliteConnectOptions::new()
             .filename(address.trim_start_matches("sqlite:"))
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePool::connect_with(options).await?;

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use tulbur::core::{AccountConfig, AccountName, Clock, Poll, ProviderId, Registry, SecretString, Url};
-use tulbur::payments::{Pace, Payments, Schedule, SealingKeys, open_store};
+use tulbur::payments::{Pace, Payments, Schedule, SealingKeys, Store, open_store};
 use tulbur::web::{Web, WebSettings};
 
 use bank::Banks;
@@ -163,8 +163,10 @@ where
         bank.notify_to(account, home.join(&format!("tulbur/notify/{account}"))?).await?;
     }
 
+    // The store comes first: it makes the file so that nobody else can read it.
+    let store = open_store(&options.database()).await?;
     let goods = Goods::open(&options.database()).await?;
-    let payments = open(options, &home, &bank, &goods).await?;
+    let payments = open(options, &home, &bank, store, &goods).await?;
     let web = Web::new(payments.clone(), WebSettings::default().shop("Гурван зүйл"));
     let shop = Shop { payments: payments.clone(), goods };
 
@@ -181,7 +183,13 @@ where
 }
 
 /// Everything that an application does to take payments.
-async fn open(options: &Options, home: &Url, bank: &Banks, goods: &Goods) -> Result<Payments> {
+async fn open(
+    options: &Options,
+    home: &Url,
+    bank: &Banks,
+    store: Arc<dyn Store>,
+    goods: &Goods,
+) -> Result<Payments> {
     let stop = Stop::at(options.stop_at.as_deref())?.dwelling(options.dwell.map(Duration::from_millis));
     let mut env = tulbur::reqwest::standard_env()?;
     if let Some(ahead) = options.clock_ahead {
@@ -189,7 +197,6 @@ async fn open(options: &Options, home: &Url, bank: &Banks, goods: &Goods) -> Res
     }
     env.transport = Arc::new(StopAtSent::new(env.transport, stop.clone()));
 
-    let store = open_store(&options.database()).await?;
     let key = sealing_key(&options.data.join("sealing.key"))?;
     let keys = SealingKeys::new([("1", &key)])?;
     let clock: Arc<dyn Clock> = env.clock.clone();

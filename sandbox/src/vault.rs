@@ -203,7 +203,12 @@ fn replace(path: &Path, document: &Document) -> std::io::Result<u64> {
     let fresh = beside(path, ".new");
     let mut bytes = serde_json::to_vec(document)?;
     bytes.push(b'\n');
-    std::fs::write(&fresh, &bytes)?;
+    // What a killed process left may be readable by others, so it is not written into.
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    private().create_new(true).open(&fresh)?.write_all(&bytes)?;
     std::fs::rename(fresh, path)?;
     Ok(bytes.len() as u64)
 }
@@ -212,17 +217,21 @@ fn replace(path: &Path, document: &Document) -> std::io::Result<u64> {
 /// with the process, so a killed sandbox leaves nothing behind that must be cleaned up.
 fn hold(path: &Path) -> Result<File, SandboxError> {
     let fail = |source| failed("lock", path, source);
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(beside(path, ".lock"))
-        .map_err(fail)?;
+    let file = private().create(true).truncate(false).open(beside(path, ".lock")).map_err(fail)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(SandboxError::StateInUse { path: path.to_owned() }),
         Err(std::fs::TryLockError::Error(source)) => Err(fail(source)),
     }
+}
+
+/// To write a file that, if it is made, only its owner can read: cards and customers stand in it.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true);
+    options
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -303,6 +312,32 @@ mod tests {
         let numbers: Vec<_> = loaded(&path, "bank").iter().map(|text| text[..3].to_owned()).collect();
         assert_eq!(numbers, ["990", "991", "992", "993", "994", "995", "996", "997", "998", "999"]);
         assert_eq!(loaded(&path, "other"), ["of another room"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn its_files_can_be_read_by_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let (folder, path) = file();
+        // Left by a process that was killed, and by an earlier version.
+        let open = std::fs::Permissions::from_mode(0o644);
+        for name in ["sandbox.json", "sandbox.json.new"] {
+            std::fs::write(folder.path().join(name), br#"{"tulbur_sandbox":2,"providers":{}}"#).unwrap();
+            std::fs::set_permissions(folder.path().join(name), open.clone()).unwrap();
+        }
+        let vault = begun(&path);
+        vault.save("bank", &State::default()).unwrap();
+        let modes: BTreeMap<String, u32> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| {
+                let file = file.unwrap();
+                let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+                (file.file_name().into_string().unwrap(), mode)
+            })
+            .collect();
+        let names = ["sandbox.json", "sandbox.json.lock"];
+        assert_eq!(modes, names.map(|name| (name.to_owned(), 0o600)).into());
     }
 
     #[test]

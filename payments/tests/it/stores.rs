@@ -42,6 +42,47 @@ async fn sqlite() {
     }
 }
 
+/// Whatever the umask: this process has a usual one, which would let everybody read.
+#[cfg(all(feature = "sqlite", unix))]
+#[tokio::test]
+async fn a_new_file_and_those_beside_it_are_its_owner_s_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tulbur_payments::{SqliteStore, open_store};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let opened = SqliteStore::open(path("opened.db")).await.unwrap();
+    let addressed = open_store(&format!("sqlite:{}", path("addressed.db").display())).await.unwrap();
+    let mut modes: Vec<(String, u32)> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            (file.file_name().into_string().unwrap(), mode)
+        })
+        .collect();
+    modes.sort();
+    let names = [
+        "addressed.db",
+        "addressed.db-shm",
+        "addressed.db-wal",
+        "opened.db",
+        "opened.db-shm",
+        "opened.db-wal",
+    ];
+    assert_eq!(modes, names.map(|name| (name.to_owned(), 0o600)));
+    drop((opened, addressed));
+
+    // What somebody else made is theirs to decide on, and a file that must exist is not made.
+    std::fs::write(path("shared.db"), b"").unwrap();
+    std::fs::set_permissions(path("shared.db"), std::fs::Permissions::from_mode(0o660)).unwrap();
+    drop(SqliteStore::open(path("shared.db")).await.unwrap());
+    assert_eq!(std::fs::metadata(path("shared.db")).unwrap().permissions().mode() & 0o777, 0o660);
+    assert!(open_store(&format!("sqlite:{}?mode=rw", path("missing.db").display())).await.is_err());
+    assert!(!path("missing.db").exists());
+}
+
 #[cfg(feature = "postgres")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres() {

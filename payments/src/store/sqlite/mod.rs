@@ -9,6 +9,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -49,7 +50,8 @@ pub struct SqliteStore {
 type TheStore = SqliteStore;
 
 impl SqliteStore {
-    /// Opens the file, makes it if it is missing, and brings its tables up to date.
+    /// Opens the file, makes it if it is missing, and brings its tables up to date. A file that it makes can be read and
+    /// written by its owner only, like those that SQLite keeps beside it.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be opened or is not one of ours.
@@ -81,6 +83,7 @@ impl SqliteStore {
             // What undoes one statement need not survive the process: the log is what is durable.
             .pragma("temp_store", "memory")
             .foreign_keys(true);
+        make_private(&options);
         let writer = first_connection(options.clone(), settings).await?;
         let pool = SqlitePoolOptions::new()
             .max_connections(settings.connections.unwrap_or(4))
@@ -102,6 +105,21 @@ impl SqliteStore {
     pub async fn close(&self) {
         self.writer.close().await;
         self.pool.close().await;
+    }
+}
+
+/// Makes the file if it is missing and would be made, readable by its owner only: SQLite itself would make it for
+/// everybody whom the umask lets. SQLite gives the files beside it (`-wal`, `-shm`) the mode of the file.
+///
+/// A file that exists keeps its mode, which is its owner's decision. Why it cannot be made is said by SQLite, which meets
+/// the same.
+fn make_private(options: &SqliteConnectOptions) {
+    let url = options.to_url_lossy();
+    if url.query_pairs().any(|(name, value)| name == "mode" && value == "rwc") {
+        let mut file = std::fs::OpenOptions::new();
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
+        drop(file.write(true).create_new(true).open(options.get_filename()));
     }
 }
 
