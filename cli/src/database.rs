@@ -36,24 +36,32 @@ pub(crate) struct DatabaseOptions {
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     /// A sealing key: its id, and the environment variable that holds it
-    #[arg(long, value_name = "ID=VARIABLE", global = true, value_parser = parse_key)]
-    sealing_key: Vec<(String, String)>,
+    #[arg(long, value_name = "ID=VARIABLE", global = true)]
+    sealing_key: Vec<String>,
     /// How far the clocks are from UTC, for times and days, such as +08:00 [default: `offset` in the configuration, else +00:00]
-    #[arg(long, value_name = "+HH:00", global = true, allow_hyphen_values = true)]
+    #[arg(long, value_name = "+HH:MM", global = true, allow_hyphen_values = true)]
     offset: Option<String>,
     /// Print one line of JSON. Times are milliseconds since 1970, amounts are in minor units
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
 
+/// Not by clap, which repeats what it refuses: that may be the key itself.
 fn parse_key(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((id, variable)) if !id.is_empty() && !variable.is_empty() => Ok((id.into(), variable.into())),
-        _ => {
-            Err("expected ID=VARIABLE, such as 2027=SHOP_SEALING_KEY: the name of a variable, not the key"
-                .into())
-        }
+        Some((id, variable)) if !id.is_empty() && is_variable(variable) => Ok((id.into(), variable.into())),
+        _ => Err(
+            "--sealing-key: expected ID=VARIABLE, such as 2027=SHOP_SEALING_KEY: the name of a variable, \
+                  not the key"
+                .into(),
+        ),
     }
+}
+
+/// Whether a text can be the name of a variable. A key in base64 cannot: it ends with `=`.
+fn is_variable(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// What is configured, before anything is opened.
@@ -76,7 +84,10 @@ impl Setup {
         }
         let from_environment = std::env::var("TULBUR_DATABASE").ok().filter(|url| !url.is_empty());
         let database = options.database.clone().or(from_environment).or(settings.database);
-        let mut keys = options.sealing_key.clone();
+        let keys = options.sealing_key.iter().map(|text| parse_key(text));
+        // As clap ends over what it cannot read.
+        let mut keys =
+            keys.collect::<Result<Vec<_>, _>>().map_err(|why| Failure { code: 2, ..Failure::new(why) })?;
         for (id, variable) in settings.keys {
             if !keys.iter().any(|(given, _)| *given == id) {
                 keys.push((id, variable));
@@ -113,11 +124,10 @@ impl Setup {
             return Ok(None);
         }
         let mut keys: Vec<(&str, SecretString)> = Vec::new();
-        for (id, variable) in &self.keys {
+        // By their places: an id or a name of a variable may be the key, in the wrong place.
+        for (place, (id, variable)) in (1..).zip(&self.keys) {
             let value = std::env::var(variable).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
-                format!(
-                    "sealing key `{id}` is to be in the environment variable {variable}, which is not set"
-                )
+                format!("the environment variable that is named for sealing key {place} is not set or empty")
             })?;
             keys.push((id, SecretString::from(value)));
         }
@@ -212,7 +222,7 @@ impl Settings {
             for entry in value.as_array().ok_or(wrong)? {
                 let entry = entry.as_table().ok_or(wrong)?;
                 match (text_of(entry, "id")?, text_of(entry, "env")?) {
-                    (Some(id), Some(variable)) => keys.push((id, variable)),
+                    (Some(id), Some(variable)) if is_variable(&variable) => keys.push((id, variable)),
                     _ => return Err(wrong.to_owned()),
                 }
             }

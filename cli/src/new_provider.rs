@@ -81,7 +81,10 @@ struct Names {
 
 impl Names {
     fn parse(name: &str) -> Result<Self, String> {
-        ProviderId::parse(name).map_err(|error| format!("{error}. Try something like khur-bank"))?;
+        ProviderId::parse(name).map_err(|error| {
+            let shown: String = name.chars().take(64).collect();
+            format!("`{}`: {error}. Try something like khur-bank", shown.escape_debug())
+        })?;
         if name.ends_with('-') || name.contains("--") {
             return Err(format!("`{name}` must not end with a hyphen or have two in a row"));
         }

@@ -7,10 +7,10 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::reference::{AccountName, ProviderId};
+use crate::reference::{AccountName, ProviderId, ReferenceError};
 
 /// One account: its name, its provider, and settings that are not read yet.
 ///
@@ -118,8 +118,10 @@ pub fn accounts_from(
     for (name, value) in &environment {
         let account = name.strip_prefix("TULBUR_").and_then(|name| name.strip_suffix("_PROVIDER"));
         if let Some(account) = account.filter(|account| !account.is_empty()) {
-            let account = AccountName::parse(account.to_ascii_lowercase().replace('_', "-"))?;
-            let provider = ProviderId::parse(value.clone())?;
+            let refuse = |why: &ReferenceError| configuration(format!("`{name}`: {why}"));
+            let account = AccountName::parse(account.to_ascii_lowercase().replace('_', "-"))
+                .map_err(|why| refuse(&why))?;
+            let provider = ProviderId::parse(value.clone()).map_err(|why| refuse(&why))?;
             let new = AccountConfig::new(account.clone(), provider.clone());
             accounts.entry(account).or_insert(new).provider = provider;
         }
@@ -152,8 +154,11 @@ fn prefix(account: &AccountName) -> String {
     format!("TULBUR_{}_", account.as_str().to_ascii_uppercase().replace('-', "_"))
 }
 
+fn configuration(message: String) -> Error {
+    Error::new(ErrorKind::Configuration, message)
+}
+
 fn from_toml(text: &str) -> Result<BTreeMap<AccountName, AccountConfig>> {
-    let configuration = |message: String| Error::new(ErrorKind::Configuration, message);
     // The library's own message quotes the line, which may hold a secret.
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
@@ -163,12 +168,15 @@ fn from_toml(text: &str) -> Result<BTreeMap<AccountName, AccountConfig>> {
     let Some(entries) = table.get("accounts") else { return Ok(accounts) };
     let entries = entries.as_table().ok_or_else(|| configuration("`accounts` must be a table".into()))?;
     for (name, settings) in entries {
-        let name = AccountName::parse(name.clone())?;
+        let refuse =
+            |why: ReferenceError| configuration(format!("`accounts.{}`: {why}", name.escape_debug()));
+        let name = AccountName::parse(name.clone()).map_err(refuse)?;
         let settings = settings
             .as_table()
             .ok_or_else(|| configuration(format!("`accounts.{name}` must be a table of settings")))?;
         let provider = match settings.get("provider") {
-            Some(toml::Value::String(id)) => ProviderId::parse(id.clone())?,
+            Some(toml::Value::String(id)) => ProviderId::parse(id.clone())
+                .map_err(|why| configuration(format!("`accounts.{name}.provider`: {why}")))?,
             Some(_) => return Err(configuration(format!("`accounts.{name}.provider` must be a text"))),
             None => ProviderId::parse(name.as_str())?,
         };
@@ -201,9 +209,28 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+impl Problem {
+    fn expected(what: &str) -> Self {
+        Self(format!("expected {what}"))
+    }
+}
+
+/// What a type says of its own accord is not passed on: most quote what they were given, some shortened or escaped.
 impl serde::de::Error for Problem {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self("its value is not one that this setting can have".into())
+    }
+    fn invalid_length(_: usize, expected: &dyn serde::de::Expected) -> Self {
+        Self(format!("expected {expected}"))
+    }
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        Self(format!("unknown field `{field}`, expected one of {}", expected.join(", ")))
+    }
+    fn missing_field(field: &'static str) -> Self {
+        Self(format!("missing field `{field}`"))
+    }
+    fn duplicate_field(field: &'static str) -> Self {
+        Self(format!("duplicate field `{field}`"))
     }
     fn invalid_type(_: serde::de::Unexpected<'_>, expected: &dyn serde::de::Expected) -> Self {
         Self(format!("expected {expected}"))
@@ -229,7 +256,7 @@ impl Named<'_> {
     }
 
     fn parse<T: std::str::FromStr>(self, text: &str, expected: &str) -> Result<T, Problem> {
-        text.trim().parse().map_err(|_| self.refuse(&Problem::custom(format_args!("expected {expected}"))))
+        text.trim().parse().map_err(|_| self.refuse(&Problem::expected(expected)))
     }
 }
 
@@ -273,7 +300,7 @@ impl<'de> Deserializer<'de> for Named<'_> {
                 visitor.visit_map(MapDeserializer::new(items))
             }
             Setting::Toml(toml::Value::Float(_) | toml::Value::Datetime(_)) => {
-                Err(Problem::custom("floats and dates are not used; write a text or a whole number"))
+                Err(Problem("floats and dates are not used; write a text or a whole number".into()))
             }
         };
         result.map_err(
@@ -331,7 +358,7 @@ impl<'de> Deserializer<'de> for Named<'_> {
     ) -> Result<V::Value, Problem> {
         let text = match self.value {
             Setting::Text(text) | Setting::Toml(toml::Value::String(text)) => text.as_str(),
-            Setting::Toml(_) => return Err(self.refuse(&Problem::custom("expected a word"))),
+            Setting::Toml(_) => return Err(self.refuse(&Problem::expected("a word"))),
         };
         visitor.visit_enum(text.into_deserializer()).map_err(|problem: Problem| self.refuse(&problem))
     }
@@ -361,6 +388,12 @@ mod tests {
         minutes: Option<u32>,
         #[serde(default)]
         flag: bool,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only what is said of it is tested")]
+        address: Option<url::Url>,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only what is said of it is tested")]
+        currency: Option<crate::money::Currency>,
     }
 
     fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -419,15 +452,30 @@ mod tests {
             (format!("{bank}unheard = \"planted\""), "unheard"),
             ("[accounts.bank]\nminutes = 1".to_owned(), "token"),
             (format!("{bank}secret = planted"), "line 3"),
+            (format!("{bank}address = \"planted\""), "address"),
+            (format!("{bank}address = \"http://planted:x\""), "address"),
+            (format!("{bank}currency = \"planted\""), "currency"),
+            (format!("{bank}currency = \"PLA\""), "an ISO 4217 currency code"),
+            (format!("{bank}secrets = [424242]"), "secrets"),
+            (format!("{bank}minutes = 424242.5"), "minutes"),
+            (format!("{bank}provider = \"Planted planted\""), "accounts.bank.provider"),
+            (format!("{bank}provider = 424242"), "accounts.bank.provider"),
+            ("accounts = \"planted\"".to_owned(), "accounts"),
+            ("[accounts]\nbank = \"planted\"".to_owned(), "accounts.bank"),
+            ("[accounts.Bank]\ntoken = \"planted\"".to_owned(), "accounts.Bank"),
         ] {
             let message = fail(&toml);
             assert!(message.contains(word), "{message}");
-            assert!(!message.contains("planted") && !message.contains("424242"), "{message}");
+            let lower = message.to_lowercase();
+            assert!(!lower.contains("pla") && !lower.contains("424242"), "{message}");
         }
         let vars =
             env(&[("TULBUR_GOLOMT_ECOMMERCE_TOKEN", "t"), ("TULBUR_GOLOMT_ECOMMERCE_MINUTES", "planted")]);
         let message =
             accounts_from(None, vars, &known()).unwrap()[0].read::<Sample>().unwrap_err().to_string();
         assert!(message.contains("minutes") && !message.contains("planted"), "{message}");
+        let vars = env(&[("TULBUR_TILL_PROVIDER", "Planted")]);
+        let message = accounts_from(None, vars, &known()).unwrap_err().to_string();
+        assert!(message.contains("`TULBUR_TILL_PROVIDER`") && !message.contains("Planted"), "{message}");
     }
 }

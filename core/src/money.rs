@@ -87,7 +87,9 @@ impl Serialize for Currency {
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
-        Self::parse(&code).map_err(serde::de::Error::custom)
+        let found = serde::de::Unexpected::Other("another text");
+        Self::parse(&code)
+            .map_err(|_| serde::de::Error::invalid_value(found, &"an ISO 4217 currency code such as MNT"))
     }
 }
 

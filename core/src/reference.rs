@@ -277,14 +277,9 @@ macro_rules! slug_name {
                     || !text.starts_with(|c: char| c.is_ascii_lowercase())
                     || !text.bytes().all(allowed)
                 {
-                    let shown: String = text.chars().take(64).collect();
-                    return Err(ReferenceError::new(
-                        $what,
-                        format!(
-                            "`{}` must be 1 to 64 of a-z, 0-9 and -, beginning with a letter",
-                            shown.escape_debug()
-                        ),
-                    ));
+                    // Not repeated: in a configuration it may be a secret in the wrong place.
+                    let why = "it must be 1 to 64 of a-z, 0-9 and -, beginning with a letter";
+                    return Err(ReferenceError::new($what, why));
                 }
                 Ok(Self(text))
             }

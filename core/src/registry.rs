@@ -207,11 +207,10 @@ impl Registry {
             return Err(Error::new(
                 ErrorKind::Configuration,
                 format!(
-                    "account `{}` wants provider `{}`, which is not linked (linked: {linked}). Either its cargo \
-                     feature is off, or its crate is never named: write `use its_crate as _;` once in the \
-                     application, or register it with Registry::with",
-                    account.name(),
-                    account.provider()
+                    "account `{}` names a provider that is not linked (linked: {linked}). Either its cargo feature \
+                     is off, or its crate is never named: write `use its_crate as _;` once in the application, or \
+                     register it with Registry::with",
+                    account.name()
                 ),
             )
             .with_field("provider"));
@@ -321,7 +320,7 @@ mod tests {
     #[test]
     fn an_unknown_id_lists_what_is_linked_and_what_to_do() {
         let message = Registry::linked().unwrap().build(&account("other"), &env()).unwrap_err().to_string();
-        for part in ["`other`", "linked: bank", "feature", "use its_crate as _", "Registry::with"] {
+        for part in ["`till`", "linked: bank", "feature", "use its_crate as _", "Registry::with"] {
             assert!(message.contains(part), "{message}");
         }
     }

@@ -214,7 +214,7 @@ impl Webhook {
             known(name).ok_or_else(|| {
                 refuse(
                     "only",
-                    format!("`{name}` is no type of webhook; there are {}", Self::TYPES.join(", ")),
+                    format!("one of them is no type of webhook; there are {}", Self::TYPES.join(", ")),
                 )
             })
         });

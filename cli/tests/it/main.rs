@@ -7,5 +7,6 @@ mod postgres;
 mod providers;
 mod reconcile;
 mod sandbox;
+mod settings;
 mod support;
 mod write_a_provider;

@@ -302,7 +302,7 @@ async fn configuration_that_is_wrong_is_told_without_its_values() {
     let keyed = format!("{database}sealing_keys = [{{ id = \"2027\", env = \"NO_SUCH\" }}]\n");
     let account = format!("{keyed}[accounts.{WEB}]\ntoken = \"planted\"\n");
     let retry = ["payments", "retry", "order-1"];
-    assert!(list(&account, &retry, &[]).contains("NO_SUCH, which is not set"));
+    assert!(list(&account, &retry, &[]).contains("for sealing key 1 is not set"));
     assert!(list(&account, &retry, &[("NO_SUCH", "planted")]).contains("32 bytes in base64"));
     assert!(list(&account, &retry, &[("NO_SUCH", crate::support::KEY)]).contains("secret"));
     assert!(world.run_with(&["payments", "list", "--config", "none.toml"], &[]).err.contains("none.toml"));

@@ -83,12 +83,13 @@ impl SealingKeys {
             Error::Provider(tulbur_core::Error::new(ErrorKind::Configuration, why).with_field("sealing_key"))
         };
         let mut ciphers: Vec<(String, XChaCha20Poly1305)> = Vec::new();
-        for (id, key) in keys {
+        // By their places: an id may be a key, in the wrong place.
+        for (place, (id, key)) in (1..).zip(keys) {
             if id.is_empty() || !id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
                 return Err(refuse("a key's id must be letters, digits and hyphens".into()));
             }
             if ciphers.iter().any(|(taken, _)| taken == id) {
-                return Err(refuse(format!("the key id `{id}` stands twice")));
+                return Err(refuse(format!("the id of key {place} stands twice")));
             }
             let bytes = STANDARD
                 .decode(key.expose_secret().trim())
@@ -96,7 +97,7 @@ impl SealingKeys {
                 .and_then(|bytes| Key::try_from(bytes.as_slice()).ok())
                 .ok_or_else(|| {
                     refuse(format!(
-                        "key `{id}` must be 32 bytes in base64; make one with `openssl rand -base64 32`"
+                        "key {place} must be 32 bytes in base64; make one with `openssl rand -base64 32`"
                     ))
                 })?;
             ciphers.push((id.to_owned(), XChaCha20Poly1305::new(&bytes)));
@@ -225,9 +226,16 @@ mod tests {
     #[test]
     fn keys_are_checked_and_not_printed() {
         assert!(SealingKeys::new([]).is_err());
-        assert!(SealingKeys::new([("a", &SecretString::from("short"))]).is_err());
-        assert!(SealingKeys::new([("a.b", &key(1))]).is_err());
-        assert!(SealingKeys::new([("a", &key(1)), ("a", &key(2))]).is_err());
+        let (key_1, planted) = (key(1), SecretString::from("planted"));
+        for wrong in [
+            vec![("planted", &planted)],
+            vec![("planted.b", &key_1)],
+            vec![("", &key_1)],
+            vec![("planted", &key_1), ("planted", &key_1)],
+        ] {
+            let error = SealingKeys::new(wrong).unwrap_err().to_string();
+            assert!(!error.contains("planted"), "{error}");
+        }
         assert_eq!(format!("{:?}", SealingKeys::new([("a", &key(1))]).unwrap()), "[\"a\"]");
     }
 }

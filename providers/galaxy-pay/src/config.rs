@@ -155,7 +155,7 @@ impl GalaxyPayConfig {
             return Err(wrong("currencies", "it is empty; leave it out for VND"));
         }
         if !(1..=2).contains(&self.api_version) {
-            return Err(wrong("api_version", format!("it is {}; the gateway has 1 and 2", self.api_version)));
+            return Err(wrong("api_version", "the gateway has 1 and 2"));
         }
         if let Some(method) = &self.token_method
             && !method.can_have_tokens()

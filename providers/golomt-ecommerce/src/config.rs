@@ -130,10 +130,10 @@ impl GolomtEcommerceConfig {
         }
         check_base("base_url", &self.base_url)?;
         if !REFERENCE_LENGTHS.contains(&self.reference_length) {
-            return Err(wrong("reference_length", format!("it is {}; 12 to 64 fit", self.reference_length)));
+            return Err(wrong("reference_length", "12 to 64 characters fit"));
         }
         if !PAGE_MINUTES.contains(&self.page_minutes) {
-            return Err(wrong("page_minutes", format!("it is {}; the bank has 2 to 10", self.page_minutes)));
+            return Err(wrong("page_minutes", "the bank has 2 to 10 minutes"));
         }
         if let Some(id) = &self.merchant_id
             && (id.is_empty() || id.len() > 32 || !id.bytes().all(|b| b.is_ascii_alphanumeric()))
