@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::{Table, presets};
 use tulbur::Timestamp;
-use tulbur::core::Clock as _;
+use tulbur::core::{Clock as _, UtcOffset};
 
 /// Why a command ended without success. An empty text was told already.
 #[derive(Debug)]
@@ -134,30 +134,21 @@ pub(crate) fn indented(text: &str) -> String {
 
 /// Moments as a clock on the wall shows them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wall {
-    hours_east: i8,
-}
+pub(crate) struct Wall(UtcOffset);
 
 impl Wall {
-    /// Reads `+08:00`; whole hours.
+    /// Reads `+08:00` or `+05:30`.
     pub(crate) fn parse(offset: &str) -> Result<Self, String> {
-        let wrong = || "the offset is no distance from UTC in whole hours, written like +08:00".to_owned();
-        let (sign, rest) = match offset.split_at_checked(1) {
-            Some(("+", rest)) => (1, rest),
-            Some(("-", rest)) => (-1, rest),
-            _ => return Err(wrong()),
-        };
-        let hours = rest.strip_suffix(":00").filter(|hours| hours.len() == 2).ok_or_else(wrong)?;
-        let hours: i8 = hours.parse().map_err(|_| wrong())?;
-        if (0..=14).contains(&hours) { Ok(Self { hours_east: sign * hours }) } else { Err(wrong()) }
+        let wrong = || "the offset is no distance from UTC written like +08:00 or +05:30".to_owned();
+        UtcOffset::parse(offset).map(Self).ok_or_else(wrong)
     }
 
     pub(crate) fn time(self, at: Timestamp) -> String {
-        at.format_at(self.hours_east, "%Y-%m-%d %H:%M:%S")
+        at.format_at(self.0, "%Y-%m-%d %H:%M:%S")
     }
 
     pub(crate) fn name(self) -> String {
-        format!("UTC{}{:02}:00", if self.hours_east < 0 { '-' } else { '+' }, self.hours_east.abs())
+        format!("UTC{}", self.0)
     }
 }
 
@@ -182,6 +173,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn clocks_are_off_by_hours_and_minutes() {
+        let at = Timestamp::from_millis(0);
+        for (offset, time) in
+            [("+08:00", "08:00"), ("+05:30", "05:30"), ("-03:30", "20:30"), ("+00:00", "00:00")]
+        {
+            let wall = Wall::parse(offset).unwrap();
+            assert_eq!(wall.name(), format!("UTC{offset}"));
+            assert!(wall.time(at).contains(&format!(" {time}:00")), "{offset}: {}", wall.time(at));
+        }
+        for wrong in ["8", "+8:00", "+08:60", "+15:00", "+-1:00", "", "é"] {
+            assert!(Wall::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn nothing_that_is_printed_steers_the_terminal() {
         let text = format!("{}\n\u{1b}[2J\u{7}\u{202e}x", bold("a"));
         assert_eq!(harmless(&text, false), "a\n\u{fffd}[2J\u{fffd}\u{fffd}x");
@@ -200,16 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wall_shows_whole_hours() {
-        let wall = Wall::parse("+08:00").unwrap();
-        assert_eq!(wall.time(Timestamp::from_millis(0)), "1970-01-01 08:00:00");
-        assert_eq!(
-            (wall.name(), Wall::parse("-03:00").unwrap().name()),
-            ("UTC+08:00".into(), "UTC-03:00".into())
-        );
-        for wrong in ["8", "+8:00", "+08:30", "+15:00", "+-1:00", "", "é"] {
-            assert!(Wall::parse(wrong).is_err(), "{wrong}");
-        }
+    fn spans_are_roughly_told() {
         assert_eq!(span(Duration::from_secs(90)), "90 s");
         assert_eq!(span(Duration::from_hours(50)), "2 days");
     }

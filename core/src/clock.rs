@@ -10,6 +10,49 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+/// A fixed distance from UTC, to the minute: `+08:00` in Ulaanbaatar, `+05:30` in Delhi.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UtcOffset {
+    minutes: i16,
+}
+
+impl UtcOffset {
+    /// Reads `+08:00` or `-03:30`: at most fourteen hours either way. `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (sign, rest) = match text.split_at_checked(1)? {
+            ("+", rest) => (1, rest),
+            ("-", rest) => (-1, rest),
+            _ => return None,
+        };
+        let (hours, minutes) = rest.split_once(':')?;
+        let number = |text: &str| {
+            (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<i16>().ok())?
+        };
+        let (hours, minutes) = (number(hours)?, number(minutes)?);
+        let all = hours * 60 + minutes;
+        (minutes < 60 && all <= 14 * 60).then_some(Self { minutes: sign * all })
+    }
+
+    /// How far east of UTC, in seconds; less than nothing in the west.
+    pub fn seconds(self) -> i32 {
+        i32::from(self.minutes) * 60
+    }
+}
+
+impl From<i8> for UtcOffset {
+    /// So many whole hours east.
+    fn from(hours_east: i8) -> Self {
+        Self { minutes: i16::from(hours_east) * 60 }
+    }
+}
+
+impl fmt::Display for UtcOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, minutes) = (if self.minutes < 0 { '-' } else { '+' }, self.minutes.unsigned_abs());
+        write!(f, "{sign}{:02}:{:02}", minutes / 60, minutes % 60)
+    }
+}
+
 /// A moment, to the millisecond.
 ///
 /// Serialised as milliseconds since 1970-01-01 UTC; displayed as RFC 3339 in UTC.
@@ -45,11 +88,11 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Written by a `strftime` pattern as clocks show it at a fixed distance from UTC, in hours: 8 for
+    /// Written by a `strftime` pattern as clocks show it at a fixed distance from UTC; a number is whole hours: 8 for
     /// Ulaanbaatar, 7 for Hồ Chí Minh City.
-    pub fn format_at(self, hours_east: i8, pattern: &str) -> String {
-        let offset = jiff::tz::Offset::from_hours(hours_east).unwrap_or(jiff::tz::Offset::UTC);
-        offset.to_datetime(self.to_jiff()).strftime(pattern).to_string()
+    pub fn format_at(self, offset: impl Into<UtcOffset>, pattern: &str) -> String {
+        let offset = jiff::tz::Offset::from_seconds(offset.into().seconds());
+        offset.unwrap_or(jiff::tz::Offset::UTC).to_datetime(self.to_jiff()).strftime(pattern).to_string()
     }
 
     fn to_jiff(self) -> jiff::Timestamp {
@@ -226,10 +269,27 @@ mod tests {
         let moment = Timestamp::from_millis(1_659_085_234_000);
         assert_eq!(moment.to_string(), "2022-07-29T09:00:34.000Z");
         assert_eq!(moment.format_at(8, "%H%M%S"), "170034");
+        for (offset, clock) in [("+05:30", "143034"), ("-03:30", "053034"), ("+00:00", "090034")] {
+            let offset = UtcOffset::parse(offset).unwrap();
+            assert_eq!(moment.format_at(offset, "%H%M%S"), clock, "{offset}");
+        }
         assert_eq!(moment.after(Duration::from_secs(1)).since(moment), Duration::from_secs(1));
         assert_eq!(moment.since(moment.after(Duration::from_secs(1))), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(i64::MAX).after(Duration::MAX).as_millis(), i64::MAX);
         assert!(!Timestamp::from_millis(i64::MAX).to_string().is_empty());
+    }
+
+    #[test]
+    fn offsets_have_hours_and_minutes() {
+        for text in ["+00:00", "+08:00", "+05:30", "+05:45", "-03:30", "-12:00", "+14:00"] {
+            assert_eq!(UtcOffset::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(UtcOffset::parse("+08:00"), Some(UtcOffset::from(8)));
+        for text in
+            ["", "8", "+8:00", "+08", "+0800", "08:00", "+08:60", "+14:01", "+15:00", "+0८:00", "é", "+-8:00"]
+        {
+            assert_eq!(UtcOffset::parse(text), None, "{text}");
+        }
     }
 
     #[tokio::test]

@@ -43,7 +43,7 @@ pub use secrecy::{ExposeSecret, SecretString};
 pub use url::Url;
 
 pub use check::check_amount;
-pub use clock::{Clock, ManualClock, Monotonic, Timestamp, system_monotonic, system_now};
+pub use clock::{Clock, ManualClock, Monotonic, Timestamp, UtcOffset, system_monotonic, system_now};
 pub use config::{AccountConfig, accounts_from};
 pub use confirm::{cancel, capture, charge, confirm, confirm_card_setup, void};
 pub use error::{Error, ErrorKind, Result};

@@ -54,7 +54,17 @@ impl WebhookSecrets {
         let keys = secrets
             .into_iter()
             .map(|secret| {
-                let bytes = secret.expose_secret().strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
+                let text = secret.expose_secret();
+                if text.trim() != text {
+                    return Err(refuse(
+                        "secret",
+                        "it begins or ends with white space, such as the line break at the end of a file; copy it without",
+                    ));
+                }
+                if text.starts_with("v1,whsec_") {
+                    return Err(refuse("secret", "it begins with `v1,`, as a signature does; leave that out"));
+                }
+                let bytes = text.strip_prefix("whsec_").and_then(|text| STANDARD.decode(text).ok());
                 bytes
                     .filter(|bytes| (24..=64).contains(&bytes.len()))
                     .and_then(|bytes| Hmac::new_from_slice(&bytes).ok())
@@ -424,6 +434,16 @@ mod tests {
         for wrong in ["planted", "whsec_", "whsec_*", "whsec_cGxhbnRlZA=="] {
             let error = WebhookSecrets::new([&SecretString::from(wrong)]).unwrap_err();
             assert!(!error.to_string().contains("planted") && !error.to_string().contains("cGxh"));
+        }
+        let good = new.expose_secret();
+        for (wrong, named) in [
+            (format!("{good}\n"), "white space"),
+            (format!("{good}\r\n"), "white space"),
+            (format!(" {good}"), "white space"),
+            (format!("v1,{good}"), "`v1,`"),
+        ] {
+            let error = WebhookSecrets::new([&SecretString::from(wrong)]).unwrap_err().to_string();
+            assert!(error.contains(named) && !error.contains(&good[6..]), "{error}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Selects the content of a payment's page. It is pure, so that a test can look at every state.
 
-use tulbur_core::{Currency, Money, Timestamp};
+use tulbur_core::{Currency, Money, Timestamp, UtcOffset};
 use tulbur_payments::{EndedBy, PaymentRecord, Purpose, Status};
 
 use crate::amount::format_amount;
@@ -29,8 +29,8 @@ pub(crate) struct Circumstances {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader {
     pub(crate) texts: &'static Texts,
-    /// How far east of UTC the clocks on the wall are, in hours; none for the currency's home.
-    pub(crate) hours_east: Option<i8>,
+    /// How far from UTC the clocks on the wall are; none for the currency's home.
+    pub(crate) offset: Option<UtcOffset>,
 }
 
 /// How long the payer still has.
@@ -207,18 +207,22 @@ impl TimeLeft {
             Some(Currency::VND) => 7,
             _ => 0,
         };
-        let hours_east = reader.hours_east.unwrap_or(home);
-        let day = |moment: Timestamp| moment.format_at(hours_east, "%Y-%m-%d");
+        let offset = reader.offset.unwrap_or_else(|| UtcOffset::from(home));
+        let day = |moment: Timestamp| moment.format_at(offset, "%Y-%m-%d");
         let pattern = if day(end) == day(now) { "%H:%M" } else { "%Y-%m-%d %H:%M" };
-        let zone = match hours_east {
-            0 => "UTC".to_owned(),
-            east => format!("UTC{east:+}"),
+        // `UTC+8`, `UTC-3:30`: without zeros that say nothing.
+        let text = offset.to_string();
+        let (sign, rest) = text.split_at(1);
+        let rest = rest.strip_suffix(":00").unwrap_or(rest);
+        let zone = match rest.strip_prefix('0').unwrap_or(rest) {
+            "0" => "UTC".to_owned(),
+            rest => format!("UTC{sign}{rest}"),
         };
         let seconds = end.since(now).as_secs();
         Self {
             seconds,
             text: clock(seconds),
-            until: format!("{} ({zone})", end.format_at(hours_east, pattern)),
+            until: format!("{} ({zone})", end.format_at(offset, pattern)),
             moment: end.to_string(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
-use tulbur_core::{Channel, ErrorKind, Language, Url};
+use tulbur_core::{Channel, ErrorKind, Language, Url, UtcOffset};
 use tulbur_payments::{Error, EventKind, NotifyTarget, PageSecret, PaymentRecord, Payments, Status, Timing};
 
 use crate::events;
@@ -27,9 +27,9 @@ pub struct WebSettings {
     pub heartbeat: Duration,
     /// How many live statuses may be open at once; beyond it a page looks for itself now and then.
     pub most_streams: usize,
-    /// How far east of UTC the clocks are that pages show, in hours. `None` is the home of the payment's currency: 8
-    /// for MNT, 7 for VND, else 0. The distance always stands beside the time.
-    pub hours_east: Option<i8>,
+    /// How far from UTC the clocks are that pages show. `None` is the home of the payment's currency: 8 hours east for
+    /// MNT, 7 for VND, else none. The distance always stands beside the time.
+    pub utc_offset: Option<UtcOffset>,
 }
 
 impl Default for WebSettings {
@@ -39,7 +39,7 @@ impl Default for WebSettings {
             language: Language::default(),
             heartbeat: Duration::from_secs(15),
             most_streams: 4096,
-            hours_east: None,
+            utc_offset: None,
         }
     }
 }
@@ -73,10 +73,10 @@ impl WebSettings {
         self
     }
 
-    /// With times as clocks show them so many hours east of UTC.
+    /// With times as clocks show them at this distance from UTC; a number is whole hours east.
     #[must_use]
-    pub fn hours_east(mut self, hours: i8) -> Self {
-        self.hours_east = Some(hours);
+    pub fn utc_offset(mut self, offset: impl Into<UtcOffset>) -> Self {
+        self.utc_offset = Some(offset.into());
         self
     }
 }
@@ -215,7 +215,7 @@ impl Web {
             self.ask_soon(&record);
         }
         let texts = self.texts(request, Some(&record));
-        let reader = Reader { texts, hours_east: self.0.settings.hours_east };
+        let reader = Reader { texts, offset: self.0.settings.utc_offset };
         let addresses = self.addresses(secret, request);
         let view = View::of(&record, page, self.0.payments.now(), reader, circumstances, addresses);
         pages::payment(page, self.frame(texts), view)
@@ -302,10 +302,7 @@ impl Web {
 
     /// The words in the language that the link names, else the payment, else the browser.
     fn texts(&self, request: &WebRequest, record: Option<&PaymentRecord>) -> &'static Texts {
-        let accepted = || {
-            let wanted = request.header("accept-language")?;
-            wanted.split(',').find_map(|tag| Language::parse(tag.trim().split(['-', ';']).next()?).ok())
-        };
+        let accepted = || accepted_language(request.header("accept-language")?);
         let language = chosen_language(request)
             .or_else(|| record.map(|record| record.language))
             .or_else(accepted)
@@ -377,6 +374,33 @@ fn chosen_language(request: &WebRequest) -> Option<Language> {
     let query = request.query.as_deref()?;
     let wanted = query.split('&').find_map(|pair| pair.strip_prefix("lang="))?;
     Language::parse(wanted).ok()
+}
+
+/// The language that a browser prefers among those that we have: by its quality value, then by its place.
+fn accepted_language(accepted: &str) -> Option<Language> {
+    let mut best: Option<(u16, Language)> = None;
+    for range in accepted.split(',') {
+        let mut parts = range.split(';').map(str::trim);
+        let tag = parts.next().and_then(|tag| tag.split('-').next()).unwrap_or_default();
+        let quality = parts
+            .filter_map(|part| part.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+        let quality = quality.map_or(Some(1000), |(_, value)| thousandths(value.trim()));
+        let (Ok(language), Some(quality)) = (Language::parse(tag), quality) else { continue };
+        if quality > best.map_or(0, |(best, _)| best) {
+            best = Some((quality, language));
+        }
+    }
+    best.map(|(_, language)| language)
+}
+
+/// A quality value, 0 to 1 with at most three decimals (RFC 9110, 12.4.2).
+fn thousandths(value: &str) -> Option<u16> {
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    let fits =
+        matches!(whole, "0" | "1") && decimals.len() <= 3 && decimals.bytes().all(|b| b.is_ascii_digit());
+    let all: u16 = fits.then(|| format!("{whole}{decimals:0<3}").parse().ok())??;
+    (all <= 1000).then_some(all)
 }
 
 /// Kind, field and words of an error, without the provider's code.

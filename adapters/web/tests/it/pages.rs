@@ -216,6 +216,20 @@ async fn a_page_of_no_payment_is_in_the_browsers_language() {
     let world = World::with("https://shop.example/", WebSettings::default().language(Language::En)).await;
     assert!(world.get("/checkout/x").await.body.contains("<html lang=\"en\">"));
 }
+    for (accepted, language) in [
+        ("mn;q=0.5, en;q=0.9", "en"),
+        ("mn;q=0.5,vi;q=0.501,en;q=0.1", "vi"),
+        ("en;q=0, vi;q=0.1", "vi"),
+        ("en;q=0", "mn"),
+        ("en; q=0.3, vi ; Q=0.7", "vi"),
+        ("vi, en", "vi"),
+        ("en;q=0.5, *;q=0.9", "en"),
+        ("en;q=nonsense, vi;q=0.2", "vi"),
+        ("en;q=9, vi;q=0.2", "vi"),
+        ("zh-Hant;q=0.9, vi-VN;q=0.2", "vi"),
+    ] {
+        assert_eq!(html(accepted, "").await, language, "{accepted}");
+    }
 
 #[tokio::test]
 async fn every_answer_is_kept_out_of_caches_and_frames() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Answer, Like, Said, VIETQR, World, app, modal};
 use proptest::prelude::*;
-use tulbur_core::{AppLink, Currency, Language, NextAction, PaymentStatus};
+use tulbur_core::{AppLink, Currency, Language, NextAction, PaymentStatus, UtcOffset};
 use tulbur_payments::{PaymentRecord, Status};
 use tulbur_web::WebSettings;
 
@@ -189,9 +189,16 @@ async fn clocks_are_those_of_the_currencys_home_or_as_set() {
         assert_eq!(shown, zone);
         assert!(time.ends_with(&moment.format_at(hours, "%H:%M")), "{time}");
     }
-    let settings = WebSettings::default().hours_east(-3);
-    let world = World::with("https://shop.example/tulbur/", settings).await;
-    assert_eq!(ends(&world, Currency::MNT).await.0, "UTC-3");
+    for (offset, zone) in
+        [("-03:00", "UTC-3"), ("-03:30", "UTC-3:30"), ("+05:45", "UTC+5:45"), ("+10:00", "UTC+10")]
+    {
+        let offset = UtcOffset::parse(offset).unwrap();
+        let settings = WebSettings::default().utc_offset(offset);
+        let world = World::with("https://shop.example/tulbur/", settings).await;
+        let (shown, time, moment) = ends(&world, Currency::MNT).await;
+        assert_eq!(shown, zone);
+        assert!(time.ends_with(&moment.format_at(offset, "%H:%M")), "{time}");
+    }
 }
 
 #[tokio::test]

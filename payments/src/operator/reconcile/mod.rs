@@ -9,7 +9,9 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use tulbur_core::{AccountName, MerchantRef, Money, OperationState, OrderRef, ProviderRef, Timestamp};
+use tulbur_core::{
+    AccountName, MerchantRef, Money, OperationState, OrderRef, ProviderRef, Timestamp, UtcOffset,
+};
 
 use crate::engine::inner::Payments;
 use crate::error::{Error, Result};
@@ -43,10 +45,10 @@ impl Day {
         let wrong = |why: &str| ListError::new(None, None, why);
         let date = jiff::civil::Date::strptime("%Y-%m-%d", day)
             .map_err(|_| wrong("the day is no day written like 2026-11-21"))?;
-        let seconds = offset_seconds(offset)
-            .ok_or_else(|| wrong("the offset is no distance from UTC written like +08:00"))?;
-        let offset_at = jiff::tz::Offset::from_seconds(seconds)
-            .map_err(|_| wrong("the offset is no distance from UTC written like +08:00"))?;
+        let wrong_offset = || wrong("the offset is no distance from UTC written like +08:00");
+        let offset_at = UtcOffset::parse(offset)
+            .and_then(|offset| jiff::tz::Offset::from_seconds(offset.seconds()).ok())
+            .ok_or_else(wrong_offset)?;
         let midnight = |date: jiff::civil::Date| {
             offset_at.to_timestamp(date.at(0, 0, 0, 0)).map(|at| Timestamp::from_millis(at.as_millisecond()))
         };
@@ -82,20 +84,6 @@ impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.offset)
     }
-}
-
-fn offset_seconds(text: &str) -> Option<i32> {
-    let (sign, rest) = match text.split_at_checked(1)? {
-        ("+", rest) => (1, rest),
-        ("-", rest) => (-1, rest),
-        _ => return None,
-    };
-    let (hours, minutes) = rest.split_once(':')?;
-    let number = |text: &str| {
-        (text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<i32>().ok())?
-    };
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    (hours <= 15 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
 /// What differs.
