@@ -59,7 +59,9 @@ pub use info::{
 pub use ipn::{Channel, Delivery, IpnEvent, IpnOutcome, Meaning, Reply, Subject};
 pub use keys::{Scheme, SigningKeys};
 pub use money::{AmountFormat, AmountText, Currency, Money, MoneyError};
-pub use next::{AppLink, CallbackUrl, Embed, Language, NextAction, PageKind, Redirect, is_loopback};
+pub use next::{
+    AppLink, CallbackUrl, Embed, Language, NextAction, PageKind, Redirect, is_loopback, is_protected,
+};
 pub use options::{Options, ProviderOptions, read_options};
 pub use outcome::{Effect, Outcome};
 pub use proof::{AccountKeys, IpnFacts, Proof, Reading, Verified};

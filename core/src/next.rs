@@ -125,42 +125,98 @@ pub enum NextAction {
     Approve,
 }
 
+impl AppLink {
+    /// Whether the link opens a protected page or one of these apps, by their schemes.
+    ///
+    /// It is passed on byte for byte, so this reads it as a browser would: a scheme at its very start, nothing that a
+    /// browser leaves out while it reads. A scheme that nobody named may belong to the browser or to the system.
+    pub fn opens<S: AsRef<str>>(&self, apps: &[S]) -> bool {
+        let Some((scheme, _)) = self.link.split_once(':') else { return false };
+        if self.link.chars().any(char::is_control) {
+            return false;
+        }
+        if scheme.eq_ignore_ascii_case("https") {
+            return Url::parse(&self.link).is_ok_and(|url| is_protected(&url));
+        }
+        apps.iter().any(|app| app.as_ref().eq_ignore_ascii_case(scheme))
+    }
+}
+
+impl NextAction {
+    /// Whether a payer may be led there: a page or a script only if its address is protected ([`is_protected`]). Of an
+    /// app's link it is not known; [`AppLink::opens`] compares it with the apps that are offered.
+    pub fn is_protected(&self) -> bool {
+        match self {
+            Self::Redirect(redirect) => is_protected(&redirect.url),
+            Self::Embed(embed) => is_protected(&embed.script),
+            _ => true,
+        }
+    }
+}
+
 /// Where the provider sends the browser, or the app, when the payer is done.
 ///
 /// The text is kept as given, because it is hashed and sent as given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Written", into = "Written")]
 pub struct CallbackUrl {
     text: String,
     app: bool,
 }
 
+/// A callback address as it is stored: a text, or one of which an application said that its app answers to it.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Page(String),
+    App { app: String },
+}
+
 impl CallbackUrl {
-    /// Takes an `https` address, an `http` address of this machine (loopback), or an app's own scheme.
+    const WHAT: &str = "callback address";
+
+    /// Takes an `https` address, or an `http` address of this machine (loopback).
     ///
     /// # Errors
-    /// When the text is no address, or would carry a payer over an unprotected connection.
+    /// When the text is no such address, has a user name, or has white space in it.
     pub fn parse(text: impl Into<String>) -> Result<Self, ReferenceError> {
-        const WHAT: &str = "callback address";
         let text = text.into();
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(ReferenceError::new(WHAT, "it contains white space or a control character"));
-        }
-        let url = Url::parse(&text).map_err(|e| ReferenceError::new(WHAT, e.to_string()))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(ReferenceError::new(WHAT, "it must not carry a user name or password"));
-        }
+        let url = Self::address(&text)?;
         match url.scheme() {
-            "https" => Ok(Self { text, app: false }),
-            "http" if is_loopback(&url) => Ok(Self { text, app: false }),
-            "http" => {
-                Err(ReferenceError::new(WHAT, "it must be https (http is allowed only for this machine)"))
-            }
-            "javascript" | "data" | "file" | "blob" | "about" | "ws" | "wss" | "ftp" => {
-                Err(ReferenceError::new(WHAT, format!("the scheme `{}` cannot be returned to", url.scheme())))
-            }
-            _ => Ok(Self { text, app: true }),
+            _ if is_protected(&url) => Ok(Self { text, app: false }),
+            "https" | "http" => Err(ReferenceError::new(
+                Self::WHAT,
+                "it must be https (http is allowed only for this machine), without a user name or password",
+            )),
+            _ => Err(ReferenceError::new(
+                Self::WHAT,
+                "it is no page; of an address of your own app, say so with CallbackUrl::app",
+            )),
         }
+    }
+
+    /// Takes an address of the application's own app, such as `myapp://paid`. The application vouches for `scheme`:
+    /// its app, and nothing else on a payer's device, answers to it.
+    ///
+    /// # Errors
+    /// When the text is no address of this scheme, or the scheme is one of pages.
+    pub fn app(scheme: &str, text: impl Into<String>) -> Result<Self, ReferenceError> {
+        let text = text.into();
+        let url = Self::address(&text)?;
+        if matches!(url.scheme(), "https" | "http") || !url.scheme().eq_ignore_ascii_case(scheme) {
+            return Err(ReferenceError::new(
+                Self::WHAT,
+                "it has another scheme than the app that it is to open",
+            ));
+        }
+        Ok(Self { text, app: true })
+    }
+
+    fn address(text: &str) -> Result<Url, ReferenceError> {
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(ReferenceError::new(Self::WHAT, "it contains white space or a control character"));
+        }
+        Url::parse(text).map_err(|e| ReferenceError::new(Self::WHAT, e.to_string()))
     }
 
     /// The text as given.
@@ -174,17 +230,30 @@ impl CallbackUrl {
     }
 }
 
-impl TryFrom<String> for CallbackUrl {
+impl TryFrom<Written> for CallbackUrl {
     type Error = ReferenceError;
-    fn try_from(text: String) -> Result<Self, ReferenceError> {
-        Self::parse(text)
+    fn try_from(written: Written) -> Result<Self, ReferenceError> {
+        match written {
+            Written::Page(text) => Self::parse(text),
+            Written::App { app } => {
+                let scheme = app.split(':').next().unwrap_or_default().to_owned();
+                Self::app(&scheme, app)
+            }
+        }
     }
 }
 
-impl From<CallbackUrl> for String {
+impl From<CallbackUrl> for Written {
     fn from(url: CallbackUrl) -> Self {
-        url.text
+        if url.app { Self::App { app: url.text } } else { Self::Page(url.text) }
     }
+}
+
+/// Whether a payer can be sent to an address: `https`, or `http` of this machine, and no user name that could pass for a
+/// host. Nothing else is: each other scheme means something of its own to a browser or a system.
+pub fn is_protected(url: &Url) -> bool {
+    let safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
+    safe && url.has_host() && url.username().is_empty() && url.password().is_none()
 }
 
 /// Whether an address is this machine's own.
@@ -207,8 +276,30 @@ mod tests {
         {
             assert!(!CallbackUrl::parse(good).unwrap().is_app(), "{good}");
         }
-        assert!(CallbackUrl::parse("myapp://payment/done").unwrap().is_app());
+        let app = CallbackUrl::app("myapp", "myapp://payment/done").unwrap();
+        assert!(app.is_app());
+        let page = CallbackUrl::parse("https://shop.mn/a").unwrap();
+        for (url, stored) in [(app, r#"{"app":"myapp://payment/done"}"#), (page, r#""https://shop.mn/a""#)] {
+            assert_eq!(serde_json::to_string(&url).unwrap(), stored);
+            assert_eq!(serde_json::from_str::<CallbackUrl>(stored).unwrap(), url);
+        }
+        for (scheme, other) in
+            [("myapp", "yourapp://x"), ("https", "https://shop.mn/"), ("", "myapp://x"), ("myapp", "x")]
+        {
+            assert!(CallbackUrl::app(scheme, other).is_err(), "{scheme} {other}");
+        }
         for bad in [
+            "myapp://payment/done",
+            "vbscript:x",
+            "filesystem:https://shop.mn/x",
+            "view-source:https://shop.mn/",
+            "intent://x#Intent;scheme=https;end",
+            "ftp://shop.mn/",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "blob:https://shop.mn/x",
+            "http://127.0.0.1@shop.mn/",
+            "https://:b@shop.mn/",
             "http://shop.mn/",
             "http://localhost.shop.mn/",
             "javascript:alert(1)",
@@ -223,6 +314,39 @@ mod tests {
             CallbackUrl::parse("https://example.com/төлбөр").unwrap().as_str(),
             "https://example.com/төлбөр"
         );
+    }
+
+    #[test]
+    fn a_link_opens_a_protected_page_or_an_app_that_was_named() {
+        let opens = |link: &str| {
+            let link = AppLink { name: "A".into(), link: link.into(), logo: None };
+            link.opens(&["socialpay-payment"])
+        };
+        for good in
+            ["socialpay-payment://key=AbC+/=%zz", "SocialPay-Payment:x y", "https://wallet.example/pay?a=1"]
+        {
+            assert!(opens(good), "{good}");
+        }
+        for bad in [
+            "ftp://bank.example/x",
+            "intent://pay#Intent;scheme=bank;end",
+            "vbscript:x",
+            "filesystem:https://bank.example/x",
+            "view-source:https://bank.example/",
+            "javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "socialpay-payment\n://x",
+            " https://wallet.example/",
+            "https://bank.example@evil.example/",
+            "https://:x@evil.example/",
+            "http://wallet.example/",
+            "bank://pay",
+            "//wallet.example",
+            "wallet.example",
+            "",
+        ] {
+            assert!(!opens(bad), "{bad}");
+        }
     }
 
     #[test]

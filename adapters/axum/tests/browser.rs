@@ -110,7 +110,8 @@ async fn every_page_fits_its_screen_and_its_qr_can_be_scanned() {
         let wallet = || redirect("https://bank.example/wallet", PageKind::SocialPay, None);
         let banks =
             ["Khan Bank", "Голомт банк", "TDB online", "Xac Bank", "Most Money", "Хас", "Төрийн банк"];
-        let banks = banks.map(|name| AppLink { name: name.into(), link: "bank://q".into(), logo: None });
+        let banks =
+            banks.map(|name| AppLink { name: name.into(), link: "socialpay-payment://q".into(), logo: None });
         let cases: [(&str, Vec<NextAction>, Language, Currency, i64); 9] = [
             ("qr", vec![qr()], Language::Mn, Currency::MNT, 150_000),
             (

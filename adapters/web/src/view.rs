@@ -27,10 +27,12 @@ pub(crate) struct Circumstances {
 
 /// For whom a page is written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reader {
+pub(crate) struct Reader<'a> {
     pub(crate) texts: &'static Texts,
     /// How far from UTC the clocks on the wall are; none for the currency's home.
     pub(crate) offset: Option<UtcOffset>,
+    /// The schemes of the apps whose links are offered, besides those of this project's providers.
+    pub(crate) apps: &'a [String],
 }
 
 /// How long the payer still has.
@@ -131,12 +133,12 @@ impl<'a> View<'a> {
         record: &'a PaymentRecord,
         page: Page,
         now: Timestamp,
-        reader: Reader,
+        reader: Reader<'_>,
         circumstances: Circumstances,
         addresses: Addresses,
     ) -> Self {
         let words = &reader.texts.words;
-        let mut ways = ways(&record.next, reader.texts);
+        let mut ways = ways(&record.next, reader.texts, reader.apps);
         if page == Page::Display {
             ways = for_display(ways);
         }
@@ -201,7 +203,7 @@ impl<'a> View<'a> {
 }
 
 impl TimeLeft {
-    fn until(end: Timestamp, now: Timestamp, record: &PaymentRecord, reader: Reader) -> Self {
+    fn until(end: Timestamp, now: Timestamp, record: &PaymentRecord, reader: Reader<'_>) -> Self {
         let home = match record.amount().map(Money::currency) {
             Some(Currency::MNT) => 8,
             Some(Currency::VND) => 7,

@@ -1,6 +1,6 @@
 //! Selects the ways to pay that a page offers, from the provider's alternatives. It is pure.
 
-use tulbur_core::{AppLink, Embed, Language, NextAction, PageKind, Redirect, Url, is_loopback};
+use tulbur_core::{AppLink, Embed, Language, NextAction, PageKind, Redirect, Url, is_protected};
 use tulbur_qr::{Correction, Picture};
 
 use crate::texts::{Texts, Words};
@@ -93,20 +93,23 @@ impl Modal {
 /// The origin of a protected address, or of one on this machine, if it can stand in a policy as it is: a host may hold
 /// characters that mean something there.
 fn origin(url: &Url) -> Option<String> {
-    let protected = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
     let plain = url.host_str()?.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
-    (protected && plain).then(|| url.origin().ascii_serialization())
+    (is_protected(url) && plain).then(|| url.origin().ascii_serialization())
 }
 
+/// The schemes of the apps that this project's providers have links to: SocialPay (Golomt Bank's pages on its E-Commerce
+/// deeplink).
+const KNOWN_APPS: &[&str] = &["socialpay-payment"];
+
 /// What this page can offer, in the provider's order; each kind of page once.
-pub(crate) fn ways(next: &[NextAction], texts: &'static Texts) -> Vec<Way> {
+///
+/// Pages that are not protected are left out, and links of apps that nobody named.
+pub(crate) fn ways(next: &[NextAction], texts: &'static Texts, apps: &[String]) -> Vec<Way> {
     let Texts { language, words, .. } = texts;
     let redirects: Vec<&Redirect> = next
         .iter()
         .filter_map(|next| match next {
-            NextAction::Redirect(redirect) if matches!(redirect.url.scheme(), "https" | "http") => {
-                Some(redirect)
-            }
+            NextAction::Redirect(redirect) if is_protected(&redirect.url) => Some(redirect),
             _ => None,
         })
         .collect();
@@ -130,7 +133,7 @@ pub(crate) fn ways(next: &[NextAction], texts: &'static Texts) -> Vec<Way> {
                 }));
             }
             NextAction::ShowQr(payload) => ways = with_qr(ways, payload),
-            NextAction::OpenApp(apps) => ways = with_apps(ways, apps),
+            NextAction::OpenApp(offered) => ways = with_apps(ways, offered, apps),
             // The page's policy has room for one.
             NextAction::Embed(embed) if !ways.iter().any(|way| matches!(way, Way::Modal(_))) => {
                 ways.extend(Modal::of(embed).map(Way::Modal));
@@ -159,10 +162,10 @@ fn with_qr(mut ways: Vec<Way>, payload: &str) -> Vec<Way> {
     ways
 }
 
-fn with_apps(mut ways: Vec<Way>, offered: &[AppLink]) -> Vec<Way> {
+fn with_apps(mut ways: Vec<Way>, offered: &[AppLink], known: &[String]) -> Vec<Way> {
     let links: Vec<Link> = offered
         .iter()
-        .filter(|app| opens_an_app(&app.link))
+        .filter(|app| app.opens(KNOWN_APPS) || app.opens(known))
         .map(|AppLink { name, link, .. }| Link { href: link.clone(), label: name.clone(), language: None })
         .collect();
     if links.is_empty() {
@@ -200,26 +203,13 @@ fn name(page: PageKind, words: &'static Words) -> &'static str {
     }
 }
 
-/// Whether a link opens an app or a page, and runs nothing here.
-///
-/// It is passed on byte for byte, so this reads it as a browser would: a scheme at its very start, nothing that a
-/// browser leaves out while it reads.
-fn opens_an_app(link: &str) -> bool {
-    let Some((scheme, _)) = link.split_once(':') else { return false };
-    let scheme = scheme.to_ascii_lowercase();
-    !link.chars().any(char::is_control)
-        && scheme.starts_with(|c: char| c.is_ascii_lowercase())
-        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
-        && !matches!(scheme.as_str(), "javascript" | "data" | "vbscript" | "file" | "blob" | "about" | "http")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::texts::texts;
 
     fn made(next: &[NextAction]) -> Vec<Way> {
-        ways(next, texts(Language::En))
+        ways(next, texts(Language::En), &["a".to_owned(), "b".to_owned()])
     }
 
     fn app(name: &str) -> NextAction {
@@ -266,6 +256,30 @@ mod tests {
             (vec![NextAction::OpenApp(Vec::new())], ""),
         ] {
             assert_eq!(kinds(&made(&next)), expected);
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_not_protected_is_not_offered() {
+        let offered = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            !made(&[NextAction::Redirect(Redirect { url, page: PageKind::Card, language: None })]).is_empty()
+        };
+        for good in
+            ["https://bank.example/", "http://127.0.0.1:4001/", "http://localhost:4001/", "http://[::1]/"]
+        {
+            assert!(offered(good), "{good}");
+        }
+        for bad in [
+            "http://bank.example/",
+            "https://bank.example@evil.example/",
+            "http://127.0.0.1@evil.example/",
+            "ftp://bank.example/",
+            "intent://pay#Intent;end",
+            "javascript:alert(1)",
+            "data:text/html,x",
+        ] {
+            assert!(!offered(bad), "{bad}");
         }
     }
 

@@ -30,6 +30,9 @@ pub struct WebSettings {
     /// How far from UTC the clocks are that pages show. `None` is the home of the payment's currency: 8 hours east for
     /// MNT, 7 for VND, else none. The distance always stands beside the time.
     pub utc_offset: Option<UtcOffset>,
+    /// The schemes of further apps whose links are offered to payers, such as `khanbank`. Links to SocialPay and
+    /// protected pages always are; any other scheme may mean something else to a payer's browser or system.
+    pub app_schemes: Vec<String>,
 }
 
 impl Default for WebSettings {
@@ -40,6 +43,7 @@ impl Default for WebSettings {
             heartbeat: Duration::from_secs(15),
             most_streams: 4096,
             utc_offset: None,
+            app_schemes: Vec::new(),
         }
     }
 }
@@ -77,6 +81,13 @@ impl WebSettings {
     #[must_use]
     pub fn utc_offset(mut self, offset: impl Into<UtcOffset>) -> Self {
         self.utc_offset = Some(offset.into());
+        self
+    }
+
+    /// With links to these apps as well, by their schemes.
+    #[must_use]
+    pub fn app_schemes<S: Into<String>>(mut self, schemes: impl IntoIterator<Item = S>) -> Self {
+        self.app_schemes = schemes.into_iter().map(Into::into).collect();
         self
     }
 }
@@ -215,7 +226,8 @@ impl Web {
             self.ask_soon(&record);
         }
         let texts = self.texts(request, Some(&record));
-        let reader = Reader { texts, offset: self.0.settings.utc_offset };
+        let WebSettings { utc_offset: offset, app_schemes, .. } = &self.0.settings;
+        let reader = Reader { texts, offset: *offset, apps: app_schemes };
         let addresses = self.addresses(secret, request);
         let view = View::of(&record, page, self.0.payments.now(), reader, circumstances, addresses);
         pages::payment(page, self.frame(texts), view)

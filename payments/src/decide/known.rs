@@ -220,7 +220,7 @@ impl Step<'_> {
             self.payment.expires_at.get_or_insert(end);
         }
         if !proven.next.is_empty() && self.payment.status.is_open() {
-            self.payment.next.clone_from(&proven.next);
+            self.payment.next = proven.next.iter().filter(|next| next.is_protected()).cloned().collect();
         }
         if proven.source == Source::Answer {
             self.payment.operation = OperationState::Succeeded;

@@ -45,7 +45,7 @@ impl Step<'_> {
             self.write(Source::Answer, "the provider made it, after it had ended here");
             return;
         }
-        self.payment.next = next;
+        self.payment.next = next.into_iter().filter(NextAction::is_protected).collect();
         self.payment.expires_at = Some(self.end_of_life(expires_at));
         self.reschedule();
         self.write(Source::Answer, "the provider made it; the payer can go on");

@@ -93,7 +93,9 @@ mod tests {
     use super::*;
 
     fn urls(text: &str) -> ReturnUrls {
-        ReturnUrls::one(CallbackUrl::parse(text).unwrap())
+        let app = text.starts_with("shop:");
+        let url = if app { CallbackUrl::app("shop", text) } else { CallbackUrl::parse(text) };
+        ReturnUrls::one(url.unwrap())
     }
 
     #[test]

@@ -40,7 +40,7 @@ async fn an_invoice_that_cannot_be_asked_for() {
             r.return_urls.as_mut().unwrap().failure = CallbackUrl::parse("https://shop.mn/no").unwrap();
         }),
         ("return_urls", |r| {
-            r.return_urls = Some(ReturnUrls::one(CallbackUrl::parse("shop://back").unwrap()));
+            r.return_urls = Some(ReturnUrls::one(CallbackUrl::app("shop", "shop://back").unwrap()));
         }),
         ("notify_url", |r| r.notify_url = Some(CallbackUrl::parse("https://shop.mn/push").unwrap())),
         ("options", |r| r.options = Some(Options::new(&Foreign).unwrap())),

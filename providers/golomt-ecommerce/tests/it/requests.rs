@@ -74,7 +74,7 @@ async fn an_invoice_with_everything_that_can_be_chosen() {
     let mut request = invoice_request();
     request.language = Language::En;
     request.save_card = true;
-    request.return_urls = Some(ReturnUrls::one(CallbackUrl::parse("shop://back").unwrap()));
+    request.return_urls = Some(ReturnUrls::one(CallbackUrl::app("shop", "shop://back").unwrap()));
     request.options = Some(Options::new(&options).unwrap());
     let link = "socialpay-payment://key=YWJj+/==&x=1";
     let answer = invoice_answer(REFERENCE).replace('}', &format!(r#","socialDeeplink":"{link}"}}"#));

@@ -99,7 +99,16 @@ impl World {
     }
 
     pub async fn at(public_url: &str) -> Self {
-        Self::with(public_url, WebSettings::default().heartbeat(Duration::from_millis(300))).await
+        let settings = WebSettings::default().heartbeat(Duration::from_millis(300)).app_schemes([
+            "most-money",
+            "wallet",
+            "khan",
+            "golomt",
+            "tdb",
+            "xac",
+            "most",
+        ]);
+        Self::with(public_url, settings).await
     }
 
     pub async fn with(public_url: &str, settings: WebSettings) -> Self {
