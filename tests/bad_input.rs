@@ -222,6 +222,69 @@ async fn a_shops_own_bad_requests_change_nothing() {
     street.sandbox.kill().await;
 }
 
+#[tokio::test]
+async fn another_site_and_another_name_get_nothing_of_the_shop() {
+    let street = Street::open().await;
+    let home = street.shop.url();
+    let host = home.trim_start_matches("http://").trim_end_matches('/');
+    let form = [("order", "order-1"), ("product", "tea"), ("way", "card")];
+    let buy = || street.http.post(format!("{home}buy")).form(&form);
+    let list = || street.http.get(format!("{home}orders"));
+    for (request, name, value) in [
+        (list(), "host", "evil.example"),
+        (list(), "host", "localhost.evil.example:80"),
+        (list(), "host", "evil.example@localhost"),
+        (buy(), "host", "evil.example"),
+        (buy(), "origin", "https://evil.example"),
+        (buy(), "origin", "null"),
+        (buy(), "sec-fetch-site", "cross-site"),
+    ] {
+        let answer = request.header(name, value).send().await.expect("the shop answers");
+        assert_eq!(answer.status(), 403, "{name}: {value}");
+    }
+    assert!(street.sandbox.payments().await.is_empty());
+    for own in [host, "localhost", "[::1]:80"] {
+        let answer = list().header("host", own).send().await.expect("the shop answers");
+        assert_eq!(answer.status(), 200, "{own}");
+    }
+    let own = buy().header("origin", home.trim_end_matches('/')).header("sec-fetch-site", "same-origin");
+    assert_eq!(own.send().await.expect("the shop answers").status(), 303);
+
+    // Nor does a change of language lead anywhere else.
+    for (referer, leads) in [
+        (format!("{home}orders"), "/orders"),
+        (format!("{home}orders/order-1?a=b"), "/orders/order-1"),
+        (format!("{home}/evil.example/x"), "/"),
+        (format!("{home}\\evil.example"), "/"),
+        (format!("{home}orders//evil.example"), "/"),
+        ("https://evil.example//evil.example".to_owned(), "/"),
+        ("data:text/html,x".to_owned(), "/"),
+    ] {
+        let request = street.http.post(format!("{home}language/en")).header("referer", &referer);
+        let answer = request.send().await.expect("the shop answers");
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["location"]),
+            (303, &leads.parse().unwrap()),
+            "{referer}"
+        );
+    }
+    street.sandbox.kill().await;
+}
+
+#[tokio::test]
+async fn a_customer_is_not_told_what_the_bank_says() {
+    let street = Street::open().await;
+    street.sandbox.fault(&json!({ "kind": "error-before", "path": "/api/invoice" })).await;
+    let form = [("order", "order-1"), ("product", "tea"), ("way", "card")];
+    let (status, page) = street.shop.caller().post("buy", &form).await.expect("the shop answers");
+    assert_eq!(status, 400);
+    assert!(page.contains("choose another way to pay"), "{page}");
+    for word in ["ordered fault", "500", "olomt", "/api/"] {
+        assert!(!page.contains(word), "{word}: {page}");
+    }
+    street.sandbox.kill().await;
+}
+
 /// Buys coffee at Galaxy Pay and has it paid; the payment's id at the shop, and its reference.
 async fn paid_coffee(street: &Street, order: &str, way: &str, status: &str) -> (String, String) {
     let form = [("order", order), ("product", "coffee"), ("way", way)];

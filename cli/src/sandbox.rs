@@ -38,7 +38,7 @@ pub(crate) struct Options {
     /// Address to listen on. Whoever can reach it rules the sandbox
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
     bind: IpAddr,
-    /// A further host name by which the control page may be called; may be given several times
+    /// A further host name by which the control page and the providers may be called; may be given several times
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
 }

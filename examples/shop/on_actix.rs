@@ -13,7 +13,7 @@ use tulbur::core::Language;
 use tulbur::web::Web;
 
 use crate::counter::Counter;
-use crate::pages::{self, Answer, Buy, Failure, PayAgain, Shop, Told};
+use crate::pages::{self, Answer, Buy, Failure, Head, PayAgain, Shop, Told};
 use crate::{Result, Stopping};
 
 /// Serves until it is asked to stop, and whoever is being answered has been.
@@ -54,8 +54,14 @@ async fn own_pages_only(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> actix_web::Result<ServiceResponse<BoxBody>> {
-    if pages::is_foreign(request.method().as_str(), text(request.headers(), "sec-fetch-site")) {
-        return Ok(request.into_response(HttpResponse::Forbidden().body(pages::FOREIGN)));
+    let head = Head {
+        method: request.method().as_str(),
+        host: text(request.headers(), "host"),
+        origin: text(request.headers(), "origin"),
+        sec_fetch_site: text(request.headers(), "sec-fetch-site"),
+    };
+    if let Some(why) = head.refusal() {
+        return Ok(request.into_response(HttpResponse::Forbidden().body(why)));
     }
     let mut response = next.call(request).await?.map_into_boxed_body();
     for (name, value) in pages::GUARD {

@@ -12,7 +12,7 @@ use axum::routing::{get, post};
 use tulbur::web::Web;
 
 use crate::counter::Counter;
-use crate::pages::{self, Answer, Buy, Failure, PayAgain, Shop, Told};
+use crate::pages::{self, Answer, Buy, Failure, Head, PayAgain, Shop, Told};
 use crate::{Result, Stopping};
 
 /// Serves until it is asked to stop, and whoever is being answered has been.
@@ -47,8 +47,14 @@ fn router(shop: Shop) -> Router {
 }
 
 async fn own_pages_only(request: Request, next: Next) -> Response {
-    if pages::is_foreign(request.method().as_str(), text(request.headers(), "sec-fetch-site")) {
-        return (StatusCode::FORBIDDEN, pages::FOREIGN).into_response();
+    let head = Head {
+        method: request.method().as_str(),
+        host: text(request.headers(), "host"),
+        origin: text(request.headers(), "origin"),
+        sec_fetch_site: text(request.headers(), "sec-fetch-site"),
+    };
+    if let Some(why) = head.refusal() {
+        return (StatusCode::FORBIDDEN, why).into_response();
     }
     let mut response = next.run(request).await;
     for (name, value) in pages::GUARD {

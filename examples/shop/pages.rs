@@ -5,7 +5,7 @@ use std::fmt;
 use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
-use tulbur::core::{AccountName, CallbackUrl, Language, Money, NextAction, OrderRef, PageKind};
+use tulbur::core::{AccountName, CallbackUrl, ErrorKind, Language, Money, NextAction, OrderRef, PageKind};
 use tulbur::payments::{
     AttentionItem, CardId, ChargeCard, CustomerRef, Error, EventKind, History, OpenCardSetup, Order,
     PaymentId, PaymentRecord, Payments, Status,
@@ -27,12 +27,33 @@ pub(crate) const GUARD: [(&str, &str); 3] = [
     ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
 ];
 
-/// What a form of another site is told, with status 403.
-pub(crate) const FOREIGN: &str = "this form belongs to another site";
+/// What is looked at of a request before anything is done.
+#[derive(Debug)]
+pub(crate) struct Head<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) host: Option<&'a str>,
+    pub(crate) origin: Option<&'a str>,
+    pub(crate) sec_fetch_site: Option<&'a str>,
+}
 
-/// Another site's page must not buy in a customer's name.
-pub(crate) fn is_foreign(method: &str, sec_fetch_site: Option<&str>) -> bool {
-    method != "GET" && matches!(sec_fetch_site, Some("cross-site" | "same-site"))
+impl Head<'_> {
+    /// Why the request is turned away, with status 403.
+    ///
+    /// Another site's page must not buy in a customer's name, and with a name of its own that it makes point to this
+    /// machine it must not read anything either. This shop is called by this machine's names only; one with a name of
+    /// its own compares with that.
+    pub(crate) fn refusal(&self) -> Option<&'static str> {
+        let host = self.host.unwrap_or_default();
+        let asked = tulbur::core::Url::parse(&format!("http://{host}/"));
+        if !asked.is_ok_and(|url| tulbur::core::is_protected(&url) && url.path() == "/") {
+            return Some("the shop has another name");
+        }
+        let changes = !matches!(self.method, "GET" | "HEAD");
+        let origin = self.origin.map(|origin| origin.split_once("://").map_or("", |(_, host)| host));
+        let is_foreign = matches!(self.sec_fetch_site, Some("cross-site" | "same-site"))
+            || origin.is_some_and(|origin| origin != host);
+        (changes && is_foreign).then_some("this form belongs to another site")
+    }
 }
 
 /// The language that the customer chose.
@@ -79,7 +100,10 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for Failure {
             tracing::warn!(%error, "the shop's database is not available");
             return Self(503, "The shop's database is not available. Please try again in a moment.".into());
         }
-        Self(400, error.to_string())
+        match error.downcast_ref::<Error>() {
+            Some(told) => Self::of_a_payment(told),
+            None => Self(400, error.to_string()),
+        }
     }
 }
 
@@ -102,6 +126,24 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    /// What a provider or a payment says is for the shop, and goes to its log: a customer is told what to do.
+    fn of_a_payment(error: &Error) -> Self {
+        tracing::warn!(%error, "not done");
+        let (status, message) = match error {
+            Error::Provider(error) if error.kind() == ErrorKind::InvalidRequest => match error.field() {
+                Some(field) => return Self(400, format!("Please look at the {field} again.")),
+                None => (400, "Something in the form does not fit."),
+            },
+            Error::Provider(_) => {
+                (400, "The bank did not take it. Please try again in a moment, or choose another way to pay.")
+            }
+            Error::Conflict { .. } => (409, "The order stands otherwise by now. Please look at its page."),
+            Error::NotFound(_) => (404, "There is nothing like that here."),
+            _ => (500, "The shop cannot do this now. Please look at the order's page before you try again."),
+        };
+        Self(status, message.into())
+    }
+
     pub(crate) fn missing() -> Self {
         Self(404, "there is no such order".into())
     }
@@ -209,9 +251,17 @@ fn customer() -> Result<CustomerRef> {
 pub(crate) fn set_language(code: &str, referer: Option<&str>) -> Told {
     let language = Language::parse(code)?;
     let back = referer.and_then(|url| tulbur::core::Url::parse(url).ok());
-    let mut answer = Answer::see_other(back.as_ref().map_or("/", |url| url.path()));
+    // Only to a page of ours: `//elsewhere.example` is a path, and as an address it is another site.
+    let back = back.as_ref().map(tulbur::core::Url::path).filter(|path| is_page(path)).unwrap_or("/");
+    let mut answer = Answer::see_other(back);
     answer.headers.push(("set-cookie", format!("language={language}; Path=/; SameSite=Lax; HttpOnly")));
     Ok(answer)
+}
+
+/// Whether a path is one of the shop's pages.
+fn is_page(path: &str) -> bool {
+    let of_order = path.strip_prefix("/orders/");
+    path == "/orders" || of_order.is_some_and(|order| !order.is_empty() && !order.contains('/'))
 }
 
 #[derive(Deserialize)]

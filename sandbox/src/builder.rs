@@ -20,6 +20,7 @@ use crate::galaxy_pay::GalaxyPay;
 use crate::golomt_ecommerce::GolomtEcommerce;
 use crate::golomt_instore::GolomtInstore;
 use crate::golomt_mini_app::GolomtMiniApp;
+use crate::guard::Guard;
 use crate::intake;
 use crate::plugin::Plugin;
 use crate::provider::Provider;
@@ -83,7 +84,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// A further name by which the control page may be called, such as a container's. Loopback names always may.
+    /// A further name by which the control page and the providers may be called, such as a container's. Loopback names
+    /// always may.
     #[must_use]
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
@@ -172,15 +174,16 @@ impl SandboxBuilder {
         for (id, address) in self.push_addresses {
             control::room(&rooms, &id)?.set_push_address(Some(address))?;
         }
+        let guard = Arc::new(Guard::new(self.bind, self.hosts));
         for (listener, room) in listeners {
-            let routes = room.routes();
+            let (routes, guard) = (room.routes(), Arc::clone(&guard));
             tasks.spawn(deliver(Arc::clone(&room), client.clone()));
             tasks.spawn(tick(Arc::clone(&room)));
-            let handler =
-                move |request: Request<Body>| intake::handle(Arc::clone(&room), routes.clone(), request);
+            let handler = move |request: Request<Body>| {
+                intake::handle(Arc::clone(&room), Arc::clone(&guard), routes.clone(), request)
+            };
             tasks.spawn(serve(listener, handler, stopped.clone()));
         }
-        let guard = control::Guard::new(self.bind, self.hosts);
         let router = control::router(rooms.clone(), guard);
         let handler = move |request: Request<Body>| {
             let router = router.clone();

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, Response, StatusCode, header};
+use axum::response::IntoResponse as _;
 use futures_util::StreamExt as _;
 use tower::ServiceExt as _;
 
 use crate::clock::Timestamp;
 use crate::fault::{Fault, FaultKind};
+use crate::guard::Guard;
 use crate::log::{LoggedRequest, Note, Verdict, redact_headers, redact_text};
 use crate::plugin::{Call, RequestHead, Tamper};
 use crate::room::AnyRoom;
@@ -28,11 +30,16 @@ const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 /// Handles one request to one provider.
 pub(crate) async fn handle(
     room: Arc<dyn AnyRoom>,
+    guard: Arc<Guard>,
     routes: Router,
     request: Request<Body>,
 ) -> Result<Response<Body>, Cut> {
+    let allowed = guard.check(request.method(), request.headers());
     if request.uri().path().starts_with(OWN) || request.uri().path() == "/favicon.ico" {
-        return Ok(routes.oneshot(request).await?);
+        return match allowed {
+            Ok(()) => Ok(routes.oneshot(request).await?),
+            Err(why) => Ok((StatusCode::FORBIDDEN, why).into_response()),
+        };
     }
     let started = Instant::now();
     let (parts, body) = request.into_parts();
@@ -62,8 +69,12 @@ pub(crate) async fn handle(
     });
     let millis = || u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
 
+    let body = match allowed {
+        Ok(()) => body.map_err(|why| (StatusCode::BAD_REQUEST, why)),
+        Err(why) => Err((StatusCode::FORBIDDEN, why)),
+    };
     let (outcome, faults) = match body {
-        Err(why) => (Ok(refuse(&*room, StatusCode::BAD_REQUEST, &path, &why)), Vec::new()),
+        Err((status, why)) => (Ok(refuse(&*room, status, &path, &why)), Vec::new()),
         Ok(body) => match room.take_faults(&path, reference.as_deref()) {
             Err(error) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -21,9 +21,9 @@
 //!
 //! # Control API
 //!
-//! JSON on the control port, which also serves the control page. It answers only to loopback names (and those given to
-//! [`SandboxBuilder::allow_host`]) and refuses what another site's page sends, so that no web page a developer visits
-//! can reach it. Errors are `{"error": "..."}`.
+//! JSON on the control port, which also serves the control page. Like the providers' ports it answers only to loopback
+//! names (and those given to [`SandboxBuilder::allow_host`]) and refuses what another site's page sends, so that no web
+//! page a developer visits can reach it. Errors are `{"error": "..."}`.
 //!
 //! | call | does |
 //! |---|---|
@@ -50,6 +50,7 @@ pub mod galaxy_pay;
 pub mod golomt_ecommerce;
 pub mod golomt_instore;
 pub mod golomt_mini_app;
+mod guard;
 mod intake;
 mod lock;
 mod log;

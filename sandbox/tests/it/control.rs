@@ -306,15 +306,45 @@ async fn other_sites_and_other_names_are_turned_away() {
     assert!(!rebound.text.contains("sandbox-golomt-secret"));
     assert_eq!(bank.payment("A-1").unwrap().debits, 0);
 
-    // The bank's own port is open to any name, as a real host is.
-    let page =
-        merchant.http.get(format!("{}/payment/mn/{invoice}", merchant.base)).header("host", "bank.example");
-    assert_eq!(reply(page).await.status, 200);
-
     let named = Sandbox::builder().allow_host("sandbox.local").start().await.unwrap();
     let request =
         control.http.get(format!("{}/healthz", named.control_url())).header("host", "sandbox.local:4000");
     assert_eq!(reply(request).await.status, 200);
+
+    // So are the providers' ports: their pages pay.
+    let page = format!("{}/payment/mn/{invoice}", merchant.base);
+    let form = "application/x-www-form-urlencoded";
+    let fields = "action=pay&number=9999990000000006&expiry=12/30&cvc=123&holder=TEST+PAYER";
+    let pay = || merchant.http.post(&page).header("content-type", form).body(fields);
+    let phone = format!("{}/-/phone", sandbox.base_url("golomt-mini-app").unwrap());
+    let open = || merchant.http.post(&phone).header("content-type", form).body("customer=bat");
+    for (name, value) in [
+        ("host", "evil.example"),
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("origin", control.url.as_str()),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        for request in [pay(), open()] {
+            let refused = reply(request.header(name, value)).await;
+            assert_eq!(refused.status, 403, "{name}: {value}");
+        }
+    }
+    assert_eq!(bank.payment("A-1").unwrap().debits, 0);
+    assert!(bank.requests().pop().unwrap().explanation.contains("another site's page"));
+    let rebound = reply(merchant.http.get(&page).header("host", "evil.example:4001")).await;
+    assert_eq!(rebound.status, 403);
+    let invoice = merchant.http.post(format!("{}/api/invoice", merchant.base)).header("host", "evil.example");
+    assert_eq!(reply(invoice).await.status, 403);
+
+    // Its own pages may, and so does a shop's program, which has no origin.
+    assert_eq!(reply(open()).await.status, 200);
+    let own = pay().header("origin", merchant.base.as_str()).header("sec-fetch-site", "same-origin");
+    assert_eq!(reply(own).await.status, 303);
+    assert_eq!(bank.payment("A-1").unwrap().debits, 1);
+    let page = format!("{}/-/page.css", named.base_url(BANK).unwrap());
+    assert_eq!(reply(merchant.http.get(page).header("host", "sandbox.local")).await.status, 200);
 }
 
 #[tokio::test]

@@ -1,22 +1,15 @@
-//! The guard in front of the control port.
+//! Keeps web pages of others away from every port of the sandbox.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::State;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 
-use super::api::error_body;
-
-/// Keeps web pages of others away from the control port.
+/// Decides whether a request may come in, by the name that it asks for and the page that sends it.
 ///
 /// A page that a developer visits can send requests to loopback, and with a name that it makes point to loopback
 /// ("DNS rebinding") can even read the answers. So the name asked for must be ours, and what changes something must
-/// not come from another origin.
+/// not come from another origin. A program sends no origin, and is not asked for one: a shop's calls come through.
 #[derive(Debug)]
 pub(crate) struct Guard {
     any_ip: bool,
@@ -28,11 +21,13 @@ impl Guard {
         Self { any_ip: !bind.is_loopback(), hosts }
     }
 
-    fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), String> {
+    /// # Errors
+    /// Why the request is turned away.
+    pub(crate) fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), String> {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         if !self.is_ours(host) {
             return Err(format!(
-                "the control port does not answer to the name {host:?}; use 127.0.0.1 or localhost, or allow the name when the sandbox is started"
+                "the sandbox does not answer to the name {host:?}; use 127.0.0.1 or localhost, or allow the name when the sandbox is started"
             ));
         }
         if method.is_safe() {
@@ -40,14 +35,14 @@ impl Guard {
         }
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
-            return Err("the control port takes no orders from another site's page".to_owned());
+            return Err("the sandbox takes no orders from another site's page".to_owned());
         }
         match headers.get(header::ORIGIN) {
             Some(origin)
                 if origin.to_str().ok().and_then(|text| text.split_once("://")).map(|pair| pair.1)
                     != Some(host) =>
             {
-                Err("the control port takes no orders from another origin".to_owned())
+                Err("the sandbox takes no orders from another origin".to_owned())
             }
             _ => Ok(()),
         }
@@ -61,26 +56,6 @@ impl Guard {
             || ip.is_some_and(|ip| ip.is_loopback() || self.any_ip)
             || self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
     }
-}
-
-pub(super) async fn watch(State(guard): State<Arc<Guard>>, request: Request<Body>, next: Next) -> Response {
-    if let Err(why) = guard.check(request.method(), request.headers()) {
-        return (StatusCode::FORBIDDEN, error_body(&why)).into_response();
-    }
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // Not "no-referrer": with that, browsers send our own forms with an origin of null.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-    );
-    response
 }
 
 #[cfg(test)]
