@@ -285,6 +285,42 @@ async fn a_customer_is_not_told_what_the_bank_says() {
     street.sandbox.kill().await;
 }
 
+#[tokio::test]
+async fn a_second_click_leads_to_the_paid_order() {
+    let street = Street::open().await;
+    let (status, page) = street.shop.post("cards", &[]).await.expect("the shop answers");
+    assert_eq!(status, 303);
+    let invoice = page.rsplit('/').next().unwrap_or_default();
+    let payments = street.sandbox.payments().await;
+    let setup = payments.iter().find(|payment| payment["id"] == invoice).expect("the bank knows the set-up");
+    let reference = setup["reference"].as_str().expect("it has a reference");
+    assert!(street.sandbox.act(reference, "pay", &json!({ "card": "success" })).await);
+    eventually(Duration::from_secs(30), || async {
+        street.shop.card().await.map(|_| ()).ok_or("no card is saved".into())
+    })
+    .await;
+    let card = street.shop.card().await.expect("it was there a moment ago");
+
+    let (status, page) = street.shop.buy("order-1", "saved", Some(&card)).await.expect("the shop answers");
+    assert_eq!(status, 303, "{page}");
+    let form = [("way", "saved"), ("card", card.as_str())];
+    for (status, page) in [
+        street.shop.buy("order-1", "saved", Some(&card)).await.expect("the shop answers"),
+        street.shop.buy("order-1", "card", None).await.expect("the shop answers"),
+        street.shop.post("orders/order-1/pay", &form).await.expect("the shop answers"),
+    ] {
+        assert_eq!((status, page.as_str()), (303, "/orders/order-1"));
+    }
+    assert!(street.shop.page("orders/order-1").await.contains("data-status=\"paid\""));
+    let order = street.shop.order("order-1").await;
+    assert_eq!(
+        (&order["paid_events"], order["payments"].as_array().map(Vec::len)),
+        (&json!(1), Some(1)),
+        "{order}"
+    );
+    street.sandbox.kill().await;
+}
+
 /// Buys coffee at Galaxy Pay and has it paid; the payment's id at the shop, and its reference.
 async fn paid_coffee(street: &Street, order: &str, way: &str, status: &str) -> (String, String) {
     let form = [("order", order), ("product", "coffee"), ("way", way)];

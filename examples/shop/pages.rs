@@ -341,21 +341,30 @@ impl Shop {
             WayToPay::find(product.country, &how.way)?;
         }
         self.goods.add(&order, product).await?;
-        let found = self.goods.find(&order).await?.ok_or("there is no such order")?;
-        self.pay(&found, how, language).await
+        self.pay(&order, false, how, language).await
     }
 
     /// Another try for an order: the payment that is still open is given up first, and watched.
     pub(crate) async fn pay_again(&self, order: String, form: PayAgain, language: Language) -> Told {
-        let order = OrderRef::parse(order)?;
-        let found = self.goods.find(&order).await?.ok_or("there is no such order")?;
-        if let Some(live) = self.payments.order(&order).await?.as_ref().and_then(Order::live) {
-            self.payments.cancel(&live.id).await?;
-        }
-        self.pay(&found, form, language).await
+        self.pay(&OrderRef::parse(order)?, true, form, language).await
     }
 
-    async fn pay(&self, order: &ShopOrder, how: PayAgain, language: Language) -> Told {
+    /// Has an order paid. Who has paid it already, as by another click on the same button, is led to it: nothing failed.
+    async fn pay(&self, order: &OrderRef, anew: bool, how: PayAgain, language: Language) -> Told {
+        let told = self.try_to_pay(order, anew, how, language).await;
+        let is_paid =
+            async || Ok::<_, Error>(self.payments.order(order).await?.is_some_and(|order| order.is_paid()));
+        match told {
+            Err(_) if is_paid().await? => Ok(Answer::see_other(&format!("/orders/{order}"))),
+            told => told,
+        }
+    }
+
+    async fn try_to_pay(&self, order: &OrderRef, anew: bool, how: PayAgain, language: Language) -> Told {
+        let order = self.goods.find(order).await?.ok_or("there is no such order")?;
+        if anew && let Some(live) = self.payments.order(&order.order).await?.as_ref().and_then(Order::live) {
+            self.payments.cancel(&live.id).await?;
+        }
         let home = self.payments.public_url().join("/")?;
         let order_page = home.join(&format!("orders/{}", order.order))?;
         let back = CallbackUrl::parse(order_page.clone())?;
@@ -383,7 +392,7 @@ impl Shop {
             return Ok(Answer::see_other(&page));
         }
         let way = WayToPay::find(order.product.country, &how.way)?;
-        let mut request = way.request(order, language, how.phone)?.continue_to(back);
+        let mut request = way.request(&order, language, how.phone)?.continue_to(back);
         if way.saves {
             request = request.save_card_for(customer()?);
         }

@@ -116,7 +116,13 @@ async fn a_second_click_is_no_second_payment() {
         browser.goto(&world.shop.url()).await;
         let order = world.order_of_the_form().await;
         browser.click_twice("#tea button[value='saved']").await;
-        // The browser shows the second answer: the result, or that it is paid already if the first charge had ended.
+        // The browser shows the second answer: the result, or the paid order if the first charge had ended.
+        browser
+            .until(
+                "document.querySelector('main')?.dataset.state === 'paid' || \
+                 document.querySelector('#status')?.dataset.status === 'paid'",
+            )
+            .await;
         world.paid_once(&order, &[1]).await;
         world.has_one_payment(&order).await;
         browser.goto(&world.shop.url()).await;
