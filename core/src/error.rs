@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::http::{HttpResponse, Phase, TransportError, TransportFault};
 use crate::money::MoneyError;
 use crate::outcome::{Effect, Outcome};
+use crate::redacted::FreeText;
 use crate::reference::{AccountName, ProviderId, ReferenceError};
 
 /// A result of this crate.
@@ -75,20 +76,20 @@ struct Inner {
     account: Option<AccountName>,
     provider: Option<ProviderId>,
     operation: Option<&'static str>,
-    code: Option<String>,
-    text: Option<String>,
+    code: Option<FreeText>,
+    text: Option<FreeText>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error after which nothing can have happened.
     ///
-    /// `message` says what happened and what to do next; it must not quote a secret.
+    /// `message` says what happened and what to do next; it must not quote a secret. A card number in it is hidden.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
             outcome: Outcome::NoEffect,
-            message: message.into(),
+            message: hidden(message.into()),
             field: None,
             account: None,
             provider: None,
@@ -127,12 +128,12 @@ impl Error {
         self
     }
 
-    /// With the provider's own code and words. Both are shortened; neither may hold a secret.
+    /// With the provider's own code and words, as a [`FreeText`] holds them: shortened, without card numbers and tokens.
+    /// Neither may hold another secret; [`FreeText::without`] takes one out.
     #[must_use]
     pub fn with_answer(mut self, code: Option<&str>, text: Option<&str>) -> Self {
-        let shorten = |text: &str| text.chars().filter(|c| !c.is_control()).take(300).collect::<String>();
-        self.0.code = code.map(shorten);
-        self.0.text = text.map(shorten);
+        self.0.code = code.map(FreeText::from);
+        self.0.text = text.map(FreeText::from);
         self
     }
 
@@ -223,6 +224,14 @@ impl Error {
     }
 }
 
+/// A message without card numbers, which stays as it is if it has none.
+fn hidden(message: String) -> String {
+    match tulbur_redact::card_numbers(&message) {
+        Cow::Borrowed(_) => message,
+        Cow::Owned(shown) => shown,
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
@@ -275,6 +284,7 @@ impl From<ReferenceError> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::{Currency, Money};
 
     #[test]
     fn an_error_says_where_what_and_whether_to_repeat() {
@@ -287,6 +297,18 @@ mod tests {
             "till-1 (bank) charge: no answer within 30 s [504] (it may have happened: ask about it, do not repeat it)"
         );
         assert_eq!(Error::from(MoneyError::TooLarge).field(), Some("amount"));
+    }
+
+    #[test]
+    fn an_error_shows_no_card_number() {
+        for number in ["4111111111111111", "4111 1111 1111 1111", "x4111-1111-1111-1111", "٤١١١١١١١١١١١١١١١"]
+        {
+            let error = Error::new(ErrorKind::Rejected, format!("no card {number}"))
+                .with_answer(Some(number), Some(number))
+                .with_source(Money::parse(&format!("{number}.001"), Currency::MNT).unwrap_err());
+            let all = format!("{error} {error:?} {:?} {:?} {}", error.code(), error.text(), error.message());
+            assert!(!all.contains(number) && all.contains("no card"), "{all}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod options;
 mod outcome;
 mod proof;
 mod provider;
+mod redacted;
 mod reference;
 mod registry;
 mod request;
@@ -69,6 +70,7 @@ pub use provider::{
     CancelProvider, CaptureProvider, ChargeProvider, InvoiceProvider, IpnProvider, Provider, QrProvider,
     QueryProvider, RefundProvider, TokenVaultProvider, TokenizeProvider, VoidProvider, abilities,
 };
+pub use redacted::{FreeText, MaskedNumber};
 pub use reference::{
     AccountName, Alphabet, ChargeRef, Flow, MerchantRef, OperationRef, OrderRef, PaymentRef, ProviderId,
     ProviderRef, RefRule, ReferenceError,

@@ -212,7 +212,7 @@ impl Money {
     /// # Errors
     /// [`MoneyError::NotANumber`], [`MoneyError::TooPrecise`] or [`MoneyError::TooLarge`].
     pub fn parse(text: &str, currency: Currency) -> Result<Self, MoneyError> {
-        let short = || text.chars().take(40).collect::<String>();
+        let short = || tulbur_redact::card_numbers(text).chars().take(40).collect::<String>();
         let (units, fraction) = match text.split_once('.') {
             Some((units, fraction)) if !fraction.is_empty() => (units, fraction),
             Some(_) => return Err(MoneyError::NotANumber(short())),

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::redacted::FreeText;
 use crate::reference::ReferenceError;
 
 /// A language that payers are addressed in.
@@ -88,7 +89,7 @@ pub struct Redirect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppLink {
     /// The app's name.
-    pub name: String,
+    pub name: FreeText,
     /// The link, passed on byte for byte. It is never parsed as a URL: some are not one.
     pub link: String,
     /// Where the app's picture is, if the provider says so.

@@ -9,6 +9,7 @@ use crate::info::Way;
 use crate::money::Money;
 use crate::next::{CallbackUrl, Language, NextAction};
 use crate::options::Options;
+use crate::redacted::FreeText;
 use crate::reference::{MerchantRef, OperationRef, PaymentRef, ProviderRef};
 use crate::secret::CardToken;
 use crate::status::{Payment, PaymentStatus, SavedCard};
@@ -373,9 +374,9 @@ pub struct CardSetupAnswer {
     /// `Paid` is never among these: a set-up that succeeded has a card.
     pub state: CardSetupState,
     /// The provider's own code.
-    pub code: Option<String>,
+    pub code: Option<FreeText>,
     /// The provider's own words.
-    pub text: Option<String>,
+    pub text: Option<FreeText>,
 }
 
 impl CardSetupAnswer {

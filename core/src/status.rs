@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::money::Money;
+use crate::redacted::{FreeText, MaskedNumber};
 use crate::reference::PaymentRef;
 use crate::secret::CardToken;
 
@@ -99,12 +100,12 @@ impl fmt::Display for OperationState {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CardInfo {
-    /// The number as the provider masked it, e.g. `949625******0003`.
-    pub masked_number: Option<String>,
+    /// The number as the provider masked it, e.g. `949625******0003`; masked here if it did not.
+    pub masked_number: Option<MaskedNumber>,
     /// Visa, Mastercard, …, where the provider says it.
-    pub brand: Option<String>,
+    pub brand: Option<FreeText>,
     /// The issuing bank's name.
-    pub bank: Option<String>,
+    pub bank: Option<FreeText>,
 }
 
 impl CardInfo {
@@ -112,20 +113,24 @@ impl CardInfo {
     ///
     /// A number with more than ten digits in clear is not masked and is masked here, whatever the provider did.
     pub fn masked(number: Option<&str>) -> Self {
-        Self { masked_number: number.filter(|n| !n.is_empty()).map(mask), brand: None, bank: None }
+        Self {
+            masked_number: number.filter(|n| !n.is_empty()).map(MaskedNumber::new),
+            brand: None,
+            bank: None,
+        }
     }
 
     /// With the issuing bank's name.
     #[must_use]
     pub fn with_bank(mut self, bank: Option<&str>) -> Self {
-        self.bank = bank.filter(|b| !b.is_empty()).map(str::to_owned);
+        self.bank = bank.filter(|b| !b.is_empty()).map(FreeText::from);
         self
     }
 
     /// With the card scheme's name.
     #[must_use]
     pub fn with_brand(mut self, brand: Option<&str>) -> Self {
-        self.brand = brand.filter(|b| !b.is_empty()).map(str::to_owned);
+        self.brand = brand.filter(|b| !b.is_empty()).map(FreeText::from);
         self
     }
 
@@ -133,26 +138,6 @@ impl CardInfo {
     pub fn is_empty(&self) -> bool {
         self.masked_number.is_none() && self.brand.is_none() && self.bank.is_none()
     }
-}
-
-/// Keeps at most the first six and the last four digits.
-fn mask(number: &str) -> String {
-    let digits = number.chars().filter(char::is_ascii_digit).count();
-    if digits <= 10 {
-        return number.chars().take(40).collect();
-    }
-    let mut seen = 0;
-    number
-        .chars()
-        .map(|c| {
-            if !c.is_ascii_digit() {
-                return c;
-            }
-            seen += 1;
-            if seen <= 6 || seen > digits - 4 { c } else { '*' }
-        })
-        .take(40)
-        .collect()
 }
 
 /// A card that the provider keeps for us, and the token by which it can be charged.
@@ -187,9 +172,9 @@ pub struct Payment {
     /// How much was given back.
     pub refunded: Option<Money>,
     /// The provider's own code, as text.
-    pub code: Option<String>,
+    pub code: Option<FreeText>,
     /// The provider's own words.
-    pub text: Option<String>,
+    pub text: Option<FreeText>,
     /// What may be shown of the card.
     pub card: CardInfo,
     /// The card, if this payment saved it.
@@ -222,10 +207,13 @@ mod tests {
 
     #[test]
     fn a_number_that_is_not_masked_is_masked_here() {
-        let shown = |number| CardInfo::masked(Some(number)).masked_number.unwrap();
+        let shown = |number| CardInfo::masked(Some(number)).masked_number.unwrap().to_string();
         assert_eq!(shown("4987381234563883"), "498738******3883");
         assert_eq!(shown("4987 3812 3456 3883"), "4987 38** **** 3883");
         assert_eq!(shown("949625******0003"), "949625******0003");
         assert_eq!(CardInfo::masked(Some("")), CardInfo::default());
+        let named =
+            CardInfo::default().with_bank(Some("4987-3812-3456-3883")).with_brand(Some("x4987381234563883"));
+        assert_eq!((named.bank.as_deref(), named.brand.as_deref()), (Some("[hidden]"), Some("x[hidden]")));
     }
 }

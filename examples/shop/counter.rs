@@ -33,7 +33,7 @@ pub(crate) fn done(operations: &[OperationRecord], language: Language) -> Vec<Do
         kind: operation.kind.as_str(),
         amount: operation.amount.map(|amount| format_amount(amount, language)),
         state: operation.state,
-        text: operation.text.clone().unwrap_or_default(),
+        text: operation.text.as_deref().unwrap_or_default().to_owned(),
     };
     operations.iter().map(line).collect()
 }

@@ -301,8 +301,8 @@ impl Shop {
         let cards = self.payments.cards(&customer()?).await?;
         let view = |card: &tulbur::payments::Card| CardView {
             id: card.id.to_string(),
-            number: card.info.masked_number.clone().unwrap_or_else(|| "card".into()),
-            brand: card.info.brand.clone().unwrap_or_default(),
+            number: card.info.masked_number.as_deref().unwrap_or("card").to_owned(),
+            brand: card.info.brand.as_deref().unwrap_or_default().to_owned(),
             account: card.account.to_string(),
         };
         Ok(cards.iter().map(view).collect())
@@ -459,7 +459,7 @@ impl Shop {
                 reference: payment.reference.merchant_ref.to_string(),
                 status: payment.status,
                 operation: payment.operation.as_str(),
-                text: payment.text.clone().unwrap_or_default(),
+                text: payment.text.as_deref().unwrap_or_default().to_owned(),
                 checkout: open.map(|url| url.to_string()),
             });
         }

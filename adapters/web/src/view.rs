@@ -157,12 +157,13 @@ impl<'a> View<'a> {
         if !record.description.is_empty() {
             facts.push((words.description, record.description.as_str()));
         }
-        let shown = |text: &'a Option<String>| text.as_deref().filter(|text| !text.trim().is_empty());
-        facts.extend(shown(&record.card.brand).map(|brand| (words.card, brand)));
-        facts.extend(shown(&record.card.masked_number).map(|number| (words.card, number)));
-        facts.extend(shown(&record.card.bank).map(|bank| (words.bank, bank)));
+        let shown = |text: Option<&'a str>| text.filter(|text| !text.trim().is_empty());
+        let card = &record.card;
+        facts.extend(shown(card.brand.as_deref()).map(|brand| (words.card, brand)));
+        facts.extend(shown(card.masked_number.as_deref()).map(|number| (words.card, number)));
+        facts.extend(shown(card.bank.as_deref()).map(|bank| (words.bank, bank)));
         if record.status == Status::Declined {
-            facts.extend(shown(&record.text).map(|text| (words.bank_says, text)));
+            facts.extend(shown(record.text.as_deref()).map(|text| (words.bank_says, text)));
         }
 
         let time_left =

@@ -166,7 +166,11 @@ fn with_apps(mut ways: Vec<Way>, offered: &[AppLink], known: &[String]) -> Vec<W
     let links: Vec<Link> = offered
         .iter()
         .filter(|app| app.opens(KNOWN_APPS) || app.opens(known))
-        .map(|AppLink { name, link, .. }| Link { href: link.clone(), label: name.clone(), language: None })
+        .map(|AppLink { name, link, .. }| Link {
+            href: link.clone(),
+            label: name.to_string(),
+            language: None,
+        })
         .collect();
     if links.is_empty() {
         return ways;

@@ -221,9 +221,9 @@ fn payment_text(payment: &PaymentRecord, operations: &[OperationRecord], wall: W
     let text = |value: Option<&str>| value.map(str::to_owned);
     let reference = &payment.reference;
     let card = &payment.card;
-    let card_text: Vec<&str> = [&card.masked_number, &card.brand, &card.bank]
+    let card_text: Vec<&str> = [card.masked_number.as_deref(), card.brand.as_deref(), card.bank.as_deref()]
         .into_iter()
-        .filter_map(|part| part.as_deref())
+        .flatten()
         .collect();
     let said: Vec<&str> =
         [&payment.code, &payment.text].into_iter().filter_map(|part| part.as_deref()).collect();

@@ -32,7 +32,7 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider) {
 
 fn masked(card: &CardInfo) -> Checked {
     if let Some(number) = &card.masked_number {
-        let digits = number.chars().filter(char::is_ascii_digit).count();
+        let digits = number.chars().filter(|c| c.is_numeric()).count();
         ensure!(digits <= 10, "{digits} digits of the card's number are shown");
     }
     Ok(())

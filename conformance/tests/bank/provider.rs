@@ -301,7 +301,7 @@ impl ToyBank {
         }
         payment.saved_card =
             document.token.map(|token| SavedCard::new(CardToken::new(token), CardInfo::default()));
-        payment.code = document.code;
+        payment.code = document.code.map(Into::into);
         Ok(payment)
     }
 

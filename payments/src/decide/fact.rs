@@ -1,6 +1,6 @@
 //! Defines the facts that decisions are about, with the answers to writes and their failures.
 
-use tulbur_core::{ErrorKind, Money, NextAction, Outcome, PaymentRef, Refund, Timestamp};
+use tulbur_core::{ErrorKind, FreeText, Money, NextAction, Outcome, PaymentRef, Refund, Timestamp};
 
 use crate::decide::proven::Proven;
 use crate::model::event::Source;
@@ -58,8 +58,8 @@ pub(crate) enum Answer {
 pub(crate) struct Failure {
     pub(crate) outcome: Outcome,
     pub(crate) why: String,
-    pub(crate) code: Option<String>,
-    pub(crate) text: Option<String>,
+    pub(crate) code: Option<FreeText>,
+    pub(crate) text: Option<FreeText>,
 }
 
 impl Failure {
@@ -74,8 +74,8 @@ impl From<&tulbur_core::Error> for Failure {
         Self {
             outcome: error.outcome(),
             why: error.message().to_owned(),
-            code: error.code().map(str::to_owned),
-            text: error.text().map(str::to_owned),
+            code: error.code().map(FreeText::from),
+            text: error.text().map(FreeText::from),
         }
     }
 }

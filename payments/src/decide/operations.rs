@@ -70,7 +70,7 @@ impl Step<'_> {
             Outcome::NoEffect | Outcome::Refused => {
                 self.operate(OperationState::Refused, |operation| {
                     operation.code = code;
-                    operation.text = text.or_else(|| Some(why.clone()));
+                    operation.text = text.or_else(|| Some(why.as_str().into()));
                 });
                 if outcome == Outcome::NoEffect {
                     self.free_key();
@@ -80,7 +80,7 @@ impl Step<'_> {
             Outcome::Unknown => {
                 self.operate(OperationState::Unknown, |operation| {
                     operation.code = code;
-                    operation.text = Some(why.clone());
+                    operation.text = Some(why.as_str().into());
                 });
                 self.unknown(Source::Answer, &why);
             }
@@ -97,7 +97,7 @@ impl Step<'_> {
         if kind == OperationKind::Refund {
             let back = amount.and_then(|amount| self.payment.refunded?.checked_sub(amount).ok());
             self.payment.refunded = back.filter(|left| left.is_positive());
-            self.operate(OperationState::Refused, |operation| operation.text = Some(why.to_owned()));
+            self.operate(OperationState::Refused, |operation| operation.text = Some(why.into()));
             self.refused(Source::Answer, why);
         } else {
             // How the payment stands is not undone by that; the provider is asked.
@@ -200,12 +200,12 @@ impl Step<'_> {
         };
         if !happened {
             let words = format!("{by} says that it did not happen");
-            self.operate(OperationState::Refused, |operation| operation.text = Some(words.clone()));
+            self.operate(OperationState::Refused, |operation| operation.text = Some(words.as_str().into()));
             self.refused(Source::Person, &words);
             return;
         }
         let words = format!("{by} says that it happened");
-        self.operate(OperationState::Succeeded, |operation| operation.text = Some(words.clone()));
+        self.operate(OperationState::Succeeded, |operation| operation.text = Some(words.as_str().into()));
         match kind {
             OperationKind::Refund => self.give_back(Source::Person, amount),
             OperationKind::Capture if self.payment.status == Status::Authorized => {
@@ -243,7 +243,7 @@ impl Step<'_> {
             let soon = self.now().after(self.situation.schedule.longest_wait);
             self.operate(OperationState::Accepted, |operation| {
                 operation.provider_ref = refund.provider_ref;
-                operation.text = Some("the provider took it; the money is on its way".to_owned());
+                operation.text = Some("the provider took it; the money is on its way".into());
                 operation.amount = amount;
                 operation.lease_until = Some(soon);
             });

@@ -1,8 +1,8 @@
 //! Turns verified answers and notifications of a provider into the facts that move a payment.
 
 use tulbur_core::{
-    CardInfo, CardSetupAnswer, CardSetupState, Charge, IpnEvent, IpnFacts, Money, NextAction, Payment,
-    PaymentRef, Verified,
+    CardInfo, CardSetupAnswer, CardSetupState, Charge, FreeText, IpnEvent, IpnFacts, Money, NextAction,
+    Payment, PaymentRef, Verified,
 };
 
 use crate::model::event::Source;
@@ -18,8 +18,8 @@ pub(crate) struct Proven {
     pub(crate) captured: Option<Money>,
     pub(crate) refunded: Option<Money>,
     pub(crate) reference: Option<PaymentRef>,
-    pub(crate) code: Option<String>,
-    pub(crate) text: Option<String>,
+    pub(crate) code: Option<FreeText>,
+    pub(crate) text: Option<FreeText>,
     pub(crate) card: CardInfo,
     pub(crate) next: Vec<NextAction>,
     /// The revision of the payment at which the question was asked, if it is the answer to one.
@@ -99,8 +99,8 @@ impl Proven {
             captured: None,
             refunded: None,
             reference: Some(reference),
-            code: event.code.clone(),
-            text: event.text.clone(),
+            code: event.code.as_deref().map(FreeText::from),
+            text: event.text.as_deref().map(FreeText::from),
             card: event.card.clone(),
             next: Vec::new(),
             asked_on: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tulbur_core::{AccountName, Money, OperationRef, OrderRef, Timestamp};
+use tulbur_core::{AccountName, FreeText, Money, OperationRef, OrderRef, Timestamp};
 
 use crate::model::operation::OperationKind;
 use crate::model::record::{CardId, CustomerRef, EventId, PaymentId, Status};
@@ -65,16 +65,16 @@ pub enum EventKind {
         /// What it was to do.
         kind: OperationKind,
         /// The provider's code.
-        code: Option<String>,
+        code: Option<FreeText>,
         /// The provider's words.
-        text: Option<String>,
+        text: Option<FreeText>,
     },
     /// A payment was refused. The order may be paid by another one.
     Declined {
         /// The provider's code.
-        code: Option<String>,
+        code: Option<FreeText>,
         /// The provider's words.
-        text: Option<String>,
+        text: Option<FreeText>,
     },
     /// A payment was given up.
     Canceled,

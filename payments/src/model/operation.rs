@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tulbur_core::{
-    AccountName, Money, OperationRef, OperationState, OrderRef, ProviderRef, ReferenceError, Timestamp,
+    AccountName, FreeText, Money, OperationRef, OperationState, OrderRef, ProviderRef, ReferenceError,
+    Timestamp,
 };
 
 use crate::model::record::PaymentId;
@@ -68,9 +69,9 @@ pub struct OperationRecord {
     /// The provider's id of it.
     pub provider_ref: Option<ProviderRef>,
     /// The provider's code.
-    pub code: Option<String>,
+    pub code: Option<FreeText>,
     /// The provider's words, or why it is not known.
-    pub text: Option<String>,
+    pub text: Option<FreeText>,
     /// When it was asked for.
     pub created_at: Timestamp,
     /// When it last changed.

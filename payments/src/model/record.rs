@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tulbur_core::{
-    AccountName, CallbackUrl, Capture, CardInfo, Language, Money, NextAction, OperationState, OrderRef,
-    PaymentRef, PaymentStatus, ReferenceError, Timestamp,
+    AccountName, CallbackUrl, Capture, CardInfo, FreeText, Language, Money, NextAction, OperationState,
+    OrderRef, PaymentRef, PaymentStatus, ReferenceError, Timestamp,
 };
 
 macro_rules! id {
@@ -258,9 +258,9 @@ pub struct PaymentRecord {
     /// What the payer can do, while it is open.
     pub next: Vec<NextAction>,
     /// The provider's last code.
-    pub code: Option<String>,
+    pub code: Option<FreeText>,
     /// The provider's last words.
-    pub text: Option<String>,
+    pub text: Option<FreeText>,
     /// What may be shown of the card.
     pub card: CardInfo,
     /// The card that was saved on the way.

@@ -244,24 +244,10 @@ impl View<'_> {
 fn is_plain(value: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"._:+-/ ".contains(&b);
     let words = value.split(' ').count();
-    value.len() <= 40 && words <= 2 && value.bytes().all(allowed) && !is_card_number(value)
-}
-
-/// Thirteen to nineteen digits with a right check digit (ISO/IEC 7812), however they are grouped.
-fn is_card_number(value: &str) -> bool {
-    if value.bytes().any(|b| !b.is_ascii_digit() && b != b' ' && b != b'-') {
-        return false;
-    }
-    let digits: Vec<u32> = value.chars().rev().filter_map(|c| c.to_digit(10)).collect();
-    let sum: u32 = digits
-        .iter()
-        .enumerate()
-        .map(|(place, digit)| match (place % 2, digit * 2) {
-            (0, _) => *digit,
-            (_, double) => double / 10 + double % 10,
-        })
-        .sum();
-    (13..=19).contains(&digits.len()) && sum.is_multiple_of(10)
+    value.len() <= 40
+        && words <= 2
+        && value.bytes().all(allowed)
+        && tulbur_redact::card_numbers(value) == value
 }
 
 /// A name that cannot be mistaken for something else: a secret in the wrong place is no name.

@@ -34,3 +34,4 @@ mod unproven;
 mod unread;
 mod upgrade;
 mod webhook;
+mod words;

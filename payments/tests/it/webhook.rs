@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use crate::support;
 use crate::support::{Bank, Shop, TOKEN};
+use crate::words::{WRITINGS, parts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tulbur_core::{AccountName, HttpTransport, ManualClock, SecretString, Timestamp, Url, system_now};
+use tulbur_core::{
+    AccountName, HttpTransport, ManualClock, PaymentStatus, SecretString, Timestamp, Url, system_now,
+};
 use tulbur_payments::{
     AttentionKind, CustomerRef, OpenCardSetup, Outbox, Payments, Webhook, WebhookSecrets, unpark,
 };
@@ -428,4 +431,27 @@ async fn another_implementation_believes_it() {
     let handlers = shop.payments.handlers().await.unwrap();
     let left = handlers.iter().map(|handler| (handler.waiting, handler.parked));
     assert!(left.eq([(0, 0), (0, 0)]), "it believed both, at the first try: {handlers:?}");
+}
+
+#[tokio::test]
+async fn a_card_number_in_a_bank_s_words_is_in_no_webhook() {
+    let shop = Shop::open().await;
+    let endpoint = Endpoint::start().await;
+    let shop = shop_with(vec![webhook(&endpoint, &[1], &shop.clock)], shop).await;
+    for (place, number) in WRITINGS.into_iter().enumerate() {
+        shop.bank.lock().unwrap().says = Some(format!("no card {number} here"));
+        let payment = shop.payments.open(shop.request(&format!("order-{place}"), 1500)).await.unwrap();
+        shop.entry(&payment.reference.merchant_ref, |entry| entry.status = PaymentStatus::Declined);
+        shop.notify(&Shop::body(&payment.reference.merchant_ref, "300", "1500.00")).await;
+        shop.settle().await;
+        shop.work().await;
+    }
+    let bodies: Vec<String> = endpoint.received().iter().map(|one| one.json().to_string()).collect();
+    assert_eq!(bodies.iter().filter(|body| body.contains("payment.declined")).count(), WRITINGS.len());
+    for body in bodies {
+        assert!(!body.contains("declined") || body.contains("[hidden]"), "{body}");
+        for number in WRITINGS {
+            assert!(parts(number).iter().all(|part| !body.contains(part)), "{body}");
+        }
+    }
 }

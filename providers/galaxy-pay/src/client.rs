@@ -8,9 +8,9 @@ use serde::Serialize;
 use tulbur_core::wire::{below, filled, needed, read};
 use tulbur_core::{
     AccountKeys, AccountName, BuildEnv, Bytes, CaptureProvider, ChargeProvider, ChargeRequest, CreateInvoice,
-    Error, ErrorKind, ExposeSecret, FlowInfo, HttpRequest, HttpResponse, InvoiceProvider, IpnProvider,
-    Monotonic, Provider, ProviderFactory, ProviderInfo, QrProvider, QueryProvider, RefundProvider, Result,
-    Scheme, Timestamp, TokenVaultProvider, Url, VoidProvider, register_provider,
+    Error, ErrorKind, ExposeSecret, FlowInfo, FreeText, HttpRequest, HttpResponse, InvoiceProvider,
+    IpnProvider, Monotonic, Provider, ProviderFactory, ProviderInfo, QrProvider, QueryProvider,
+    RefundProvider, Result, Scheme, Timestamp, TokenVaultProvider, Url, VoidProvider, register_provider,
 };
 use zeroize::Zeroizing;
 
@@ -19,7 +19,6 @@ use crate::config::{GalaxyPayConfig, ResponseSignature};
 use crate::info;
 use crate::status::{self, Call, SUCCESS, UNAUTHORIZED};
 use crate::wire::{Envelope, Number, Request, number};
-use crate::words::words;
 
 /// Clocks in Vietnam are seven hours ahead of UTC (NODE, HPI); the documents name no zone.
 const HOURS_EAST: i8 = 7;
@@ -227,16 +226,10 @@ impl GalaxyPay {
     }
 
     /// The gateway's words without these secrets and this account's own, should it ever repeat them.
-    fn hide(&self, text: &str, hidden: &[&str]) -> String {
+    fn hide(&self, text: &str, hidden: &[&str]) -> FreeText {
         let config = &self.config;
         let own = std::iter::once(&config.api_key).chain(config.salts());
-        let mut shown = text.to_owned();
-        for secret in own.map(ExposeSecret::expose_secret).chain(hidden.iter().copied()) {
-            if !secret.is_empty() {
-                shown = shown.replace(secret, "[hidden]");
-            }
-        }
-        words(&shown)
+        FreeText::without(text, own.map(ExposeSecret::expose_secret).chain(hidden.iter().copied()))
     }
 
     fn check_signature(&self, operation: Operation, response: &HttpResponse, code: &str) -> Result<()> {

@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use tulbur_core::wire::{Field, Fields, filled, needed, read};
 use tulbur_core::{
-    CardInfo, CardToken, Channel, Currency, Delivery, Error, ErrorKind, IpnEvent, IpnFacts, IpnOutcome,
-    IpnProvider, MerchantRef, Money, PaymentStatus, Proof, ProviderRef, Reply, Result, SavedCard, Subject,
+    CardInfo, CardToken, Channel, Currency, Delivery, Error, ErrorKind, FreeText, IpnEvent, IpnFacts,
+    IpnOutcome, IpnProvider, MerchantRef, Money, PaymentStatus, Proof, ProviderRef, Reply, Result, SavedCard,
+    Subject,
 };
 
 use crate::client::{GalaxyPay, Mark};
@@ -83,7 +84,7 @@ struct Told {
     status: PaymentStatus,
     amount: Option<Money>,
     code: String,
-    text: Option<String>,
+    text: Option<FreeText>,
     card: CardInfo,
     saved_card: Option<SavedCard>,
     link: bool,
@@ -172,7 +173,7 @@ impl GalaxyPay {
             told.amount,
             Some(&told.code),
         );
-        event.text = told.text;
+        event.text = told.text.map(String::from);
         event.card = told.card;
         // Tokens come in notifications only (G 2.7.1).
         event.saved_card = told.saved_card.filter(|_| channel == Channel::Notify);
@@ -230,10 +231,10 @@ impl GalaxyPay {
             subject,
             status,
             amount,
-            code: words(inner.unwrap_or(outer)),
+            code: words(&FreeText::new(inner.unwrap_or(outer))),
             text: filled(&data.transaction_description)
                 .or_else(|| filled(&document.response_message))
-                .map(words),
+                .map(FreeText::new),
             saved_card: saved.map(|token| SavedCard::new(CardToken::new(token), card.clone())),
             card,
             link,

@@ -2,16 +2,15 @@
 
 use tulbur_core::wire::{filled, needed, read};
 use tulbur_core::{
-    CaptureProvider, CaptureRequest, Currency, Error, ErrorKind, MerchantRef, Money, OperationRef, Payment,
-    PaymentRef, PaymentStatus, QueryProvider, Refund, RefundProvider, RefundRequest, RefundStatus, Result,
-    VoidProvider, VoidRequest, async_trait,
+    CaptureProvider, CaptureRequest, Currency, Error, ErrorKind, FreeText, MerchantRef, Money, OperationRef,
+    Payment, PaymentRef, PaymentStatus, QueryProvider, Refund, RefundProvider, RefundRequest, RefundStatus,
+    Result, VoidProvider, VoidRequest, async_trait,
 };
 
 use crate::client::{GalaxyPay, Mark, Operation};
 use crate::info::{self, FLOW_AUTHORIZE, FLOW_LINK};
 use crate::status::{self, Call};
 use crate::wire::{ChangeData, QueryData, Transaction};
-use crate::words::words;
 
 const QUERY: Operation = Operation::new(info::QUERY, "transaction/query", Call::Read);
 const REFUND: Operation =
@@ -65,8 +64,8 @@ impl GalaxyPay {
             let status = status::of_query(code, stage, payment.flow == FLOW_AUTHORIZE);
             let mut said = Payment::new(payment.clone(), status);
             said.amount = money(&data)?;
-            said.code = code.map(words);
-            said.text = filled(&data.transaction_description).map(words);
+            said.code = code.map(FreeText::new);
+            said.text = filled(&data.transaction_description).map(FreeText::new);
             Ok(said)
         };
         self.call(QUERY, &QueryData { transaction_id: id }, &[], read_payment).await

@@ -3,8 +3,8 @@
 use tulbur_core::wire::{filled, needed, read};
 use tulbur_core::{
     CardInfo, CardToken, Charge, ChargeProvider, ChargeRequest, Error, ErrorKind, ExposeSecret, Flow,
-    Monotonic, PageKind, Payment, PaymentRef, PaymentStatus, Result, SecretString, TokenVaultProvider,
-    async_trait, read_options,
+    FreeText, Monotonic, PageKind, Payment, PaymentRef, PaymentStatus, Result, SecretString,
+    TokenVaultProvider, async_trait, read_options,
 };
 
 use crate::client::{GalaxyPay, Operation};
@@ -15,7 +15,6 @@ use crate::options::GalaxyPayOptions;
 use crate::orders::{provider_ref, redirect};
 use crate::status::{self, Call};
 use crate::wire::{Account, Created, CustomerAnswer, CustomerData, PayData, TokenData};
-use crate::words::words;
 
 const DELETE: Operation = Operation::new(info::DELETE_TOKEN, "tokenization/deleteToken", Call::Change);
 const QUERY_TOKENS: Operation = Operation::new(info::QUERY_TOKENS, "tokenization/queryTokens", Call::Read);
@@ -32,11 +31,9 @@ fn check_token(token: &CardToken) -> Result<&str> {
 
 /// What may be shown of a saved card.
 pub(crate) fn card_info(account: &Account<'_>) -> CardInfo {
-    let brand = filled(&account.account_brand).map(words);
-    let issuer = filled(&account.account_source).map(words);
     CardInfo::masked(filled(&account.account_number))
-        .with_brand(brand.as_deref())
-        .with_bank(issuer.as_deref())
+        .with_brand(filled(&account.account_brand))
+        .with_bank(filled(&account.account_source))
 }
 
 /// The cards that a customer linked at the gateway.
@@ -138,7 +135,7 @@ impl GalaxyPay {
                 let id = needed("transactionID", &created.transaction_id)?;
                 let known = asked.clone().with_provider_ref(provider_ref("transactionID", id)?);
                 let mut payment = Payment::new(known, PaymentStatus::Pending);
-                payment.code = filled(&created.transaction_status).map(words);
+                payment.code = filled(&created.transaction_status).map(FreeText::new);
                 let mut charge = Charge::new(payment);
                 if let Some(endpoint) = filled(&created.endpoint) {
                     charge.next = vec![redirect(endpoint, PageKind::Challenge)?];
@@ -154,8 +151,8 @@ impl GalaxyPay {
                     return Err(error);
                 }
                 let mut payment = Payment::new(asked, status);
-                payment.code = error.code().map(str::to_owned);
-                payment.text = error.text().map(str::to_owned);
+                payment.code = error.code().map(FreeText::from);
+                payment.text = error.text().map(FreeText::from);
                 Ok(Charge::new(payment))
             }
             other => other,

@@ -2,8 +2,8 @@
 
 use tulbur_core::{
     CardSetup, CardSetupAnswer, CardSetupState, Charge, ChargeProvider, ChargeRequest, CreateCardSetup,
-    Effect, Error, ErrorKind, Language, PaymentRef, PaymentStatus, Result, SavedCard, TokenizeProvider,
-    async_trait, read_options,
+    Effect, Error, ErrorKind, FreeText, Language, PaymentRef, PaymentStatus, Result, SavedCard,
+    TokenizeProvider, async_trait, read_options,
 };
 
 use crate::client::{AMOUNT, GolomtEcommerce};
@@ -91,7 +91,7 @@ impl GolomtEcommerce {
                 _ => CardSetupState::Declined,
             };
             let mut said = CardSetupAnswer::new(setup.clone(), state);
-            said.code = message.code.map(str::to_owned);
+            said.code = message.code.map(FreeText::from);
             said.text = answer.text;
             Ok(said)
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tulbur_core::wire::below;
-use tulbur_core::{Ability, HttpResponse, Url};
+use tulbur_core::{Ability, FreeText, HttpResponse, Url};
 use tulbur_core::{
     AccountKeys, AccountName, AmountFormat, BuildEnv, CallbackUrl, CardToken, ChargeProvider, CreateInvoice,
     Effect, Error, ErrorKind, ExposeSecret, HttpRequest, Invoice, InvoiceProvider, IpnProvider, Monotonic,
@@ -163,7 +163,7 @@ impl GolomtEcommerce {
         let values = message.read()?;
         let mut payment = Payment::new(asked.clone(), values.status);
         payment.amount = values.amount;
-        payment.code = message.code.map(str::to_owned);
+        payment.code = message.code.map(FreeText::from);
         // Only a payment on the page can have saved its card; a charge's answer names the card that was charged.
         if asked.flow == FLOW_PAGE && values.status == PaymentStatus::Paid {
             payment.saved_card = values.token.map(|token| SavedCard::new(token, answer.card.clone()));

@@ -2,8 +2,8 @@
 
 use tulbur_core::wire::Fields;
 use tulbur_core::{
-    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof, Reply,
-    Result, SavedCard, Subject,
+    Channel, Delivery, Error, ErrorKind, FreeText, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof,
+    Reply, Result, SavedCard, Subject,
 };
 
 use crate::client::GolomtEcommerce;
@@ -88,7 +88,7 @@ impl GolomtEcommerce {
             message.code,
         );
         event.saved_card = saved_card;
-        event.text = push.text;
+        event.text = push.text.map(String::from);
         event.card = push.card;
         Ok(event)
     }
@@ -116,17 +116,12 @@ fn read_return(fields: &Fields<'_>) -> Result<IpnEvent> {
     let filled = |name| fields.get(name).map(|value| value.filter(|value| !value.is_empty()));
     let reference = filled("invoice")?.ok_or_else(|| malformed("it is missing").with_field("invoice"))?;
     let reference = MerchantRef::parse(reference).map_err(|e| Error::from(e).with_field("invoice"))?;
-    let code = filled("status_code")?.map(short);
-    let text = filled("desc")?.map(short);
+    let code = filled("status_code")?.map(FreeText::from);
+    let text = filled("desc")?.map(FreeText::from);
     let claimed = code.as_deref().map(|code| status::of_code(Some(code)));
     let proof = Proof::Hint { checked: false };
     let mut event =
         IpnEvent::new(Subject::merchant(reference), proof, RETURN).with_claim(claimed, None, code.as_deref());
-    event.text = text;
+    event.text = text.map(String::from);
     Ok(event)
-}
-
-/// A stranger's text, at a length that fits a log and a page.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use tulbur_core::wire::{Field, Text, needed, read};
-use tulbur_core::{CardInfo, CardToken, Effect, Error, ErrorKind, Money, MoneyError, Result, Timestamp};
+use tulbur_core::{
+    CardInfo, CardToken, Effect, Error, ErrorKind, FreeText, Money, MoneyError, Result, Timestamp,
+};
 
 use crate::client::GolomtEcommerce;
 use crate::info::SETTLEMENTS;
@@ -111,9 +113,9 @@ pub struct Settlement {
     /// The merchant's own number of the payment.
     pub merchant_invoice: Option<String>,
     /// The acquirer's code, two digits here; `00` in the bank's sample of a success.
-    pub response_code: Option<String>,
+    pub response_code: Option<FreeText>,
     /// The words for that code.
-    pub response_text: Option<String>,
+    pub response_text: Option<FreeText>,
     /// Ulaanbaatar's time of the payment, `HHmmss`.
     pub local_time: Option<String>,
     /// Ulaanbaatar's day of the payment, `MMdd`; the year is that of `requested_at` there.
@@ -123,7 +125,7 @@ pub struct Settlement {
     /// The issuer's approval.
     pub approval_code: Option<String>,
     /// `freeText1` to `freeText3`; the second holds `CHECKED` in the bank's sample, and no meaning is documented.
-    pub free_texts: [Option<String>; 3],
+    pub free_texts: [Option<FreeText>; 3],
     /// When the payment was asked for.
     pub requested_at: Option<Timestamp>,
     /// When it was reversed, if it was.
@@ -131,7 +133,7 @@ pub struct Settlement {
     /// When it was checked.
     pub checked_at: Option<Timestamp>,
     /// `NEW` in the bank's sample; other values are not documented.
-    pub transfer_status: Option<String>,
+    pub transfer_status: Option<FreeText>,
 }
 
 impl GolomtEcommerce {
@@ -297,6 +299,7 @@ impl SettlementPage {
 impl Settlement {
     fn of(item: ItemFields<'_>) -> Result<Self> {
         let text = |field: Option<Text<'_>>| field.map(|text| Cow::from(text).into_owned());
+        let words = |field: Option<Text<'_>>| field.map(FreeText::new);
         let unfit = |e: MoneyError| malformed("amount", &e.to_string()).with_source(e);
         Ok(Self {
             id: item.id,
@@ -308,17 +311,17 @@ impl Settlement {
             token: text(item.token).map(CardToken::new),
             amount: Money::parse(needed("amount", &item.amount)?, CURRENCY).map_err(unfit)?,
             merchant_invoice: text(item.merchant_invoice),
-            response_code: text(item.response_code),
-            response_text: text(item.response_text),
+            response_code: words(item.response_code),
+            response_text: words(item.response_text),
             local_time: text(item.local_time),
             local_date: text(item.local_date),
             system_reference: text(item.system_reference),
             approval_code: text(item.approval_code),
-            free_texts: [item.free_text_1, item.free_text_2, item.free_text_3].map(text),
+            free_texts: [item.free_text_1, item.free_text_2, item.free_text_3].map(words),
             requested_at: moment("requestDate", item.requested_at)?,
             reversed_at: moment("reversedDate", item.reversed_at)?,
             checked_at: moment("checkedDate", item.checked_at)?,
-            transfer_status: text(item.transfer_status),
+            transfer_status: words(item.transfer_status),
         })
     }
 }
@@ -354,7 +357,7 @@ mod tests {
         let one = &page.settlements[0];
         assert_eq!((one.id, one.amount), (2_184_720, Money::from_major(100, CURRENCY).unwrap()));
         assert_eq!(one.card.masked_number.as_deref(), Some("515023******6617"));
-        assert_eq!(one.free_texts, [None, Some("CHECKED".to_owned()), None]);
+        assert_eq!(one.free_texts, [None, Some("CHECKED".into()), None]);
         assert_eq!(one.requested_at.unwrap().to_string(), "2022-07-29T09:00:34.000Z");
         // Seven hours past nine in UTC is five in the afternoon there: the entry's own local time.
         assert_eq!(one.requested_at.unwrap().format_at(8, "%H%M%S"), one.local_time.clone().unwrap());

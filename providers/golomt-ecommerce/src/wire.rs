@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
-use tulbur_core::wire::{Field, Text, read};
-use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Result};
+use tulbur_core::wire::{Field, Text, filled, read};
+use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, FreeText, Result};
 
 /// `POST /api/invoice`.
 #[derive(Serialize)]
@@ -81,35 +81,6 @@ fn must<'a>(name: &'static str, field: Option<Text<'a>>) -> Result<Cow<'a, str>>
     some(field).ok_or_else(|| Error::new(ErrorKind::Malformed, "it is missing").with_field(name))
 }
 
-/// The bank's words, at a length that fits a database and a page.
-fn words(text: Option<Cow<'_, str>>) -> Option<String> {
-    let text = text?;
-    // Nearly every text passes as it is, and a push is read often.
-    let fits = text.len() <= 200 && !text.chars().any(char::is_control);
-    let short =
-        if fits { text.into_owned() } else { text.chars().filter(|c| !c.is_control()).take(200).collect() };
-    let longest_run = short.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max().unwrap_or(0);
-    Some(if longest_run < 13 { short } else { without_numbers(&short) })
-}
-
-/// A text without what may be a card's number or token: words are for people, and people need neither.
-fn without_numbers(text: &str) -> String {
-    let suspicious = |run: &str| {
-        run.len() >= 48 || ((13..=19).contains(&run.len()) && run.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        let (run, after) = rest.split_at(end);
-        kept.push_str(if suspicious(run) { "[hidden]" } else { run });
-        let next = after.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(after.len());
-        kept.push_str(&after[..next]);
-        rest = &after[next..];
-    }
-    kept
-}
-
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 struct FailureFields<'a> {
@@ -134,15 +105,11 @@ impl<'a> Failure<'a> {
         Ok(failure)
     }
 
-    /// Takes these out of its words, and what may be a card's number or token.
+    /// Takes these out of its words, and what a [`FreeText`] never holds.
     pub(crate) fn hide<'s>(&mut self, hidden: impl Iterator<Item = &'s str>) {
-        let hidden: Vec<&str> = hidden.filter(|secret| !secret.is_empty()).collect();
+        let hidden: Vec<&str> = hidden.collect();
         for text in [&mut self.error, &mut self.message].into_iter().flatten() {
-            let mut shown = text.to_string();
-            for secret in &hidden {
-                shown = shown.replace(secret, "[hidden]");
-            }
-            *text = without_numbers(&shown).into();
+            *text = String::from(FreeText::without(text, hidden.iter().copied())).into();
         }
     }
 }
@@ -205,23 +172,21 @@ pub(crate) struct ResultDocument<'a> {
     pub(crate) amount: Option<Cow<'a, str>>,
     pub(crate) token: Option<Cow<'a, str>>,
     pub(crate) checksum: Option<Cow<'a, str>>,
-    pub(crate) text: Option<String>,
+    pub(crate) text: Option<FreeText>,
     pub(crate) card: CardInfo,
 }
 
 impl<'a> ResultDocument<'a> {
     pub(crate) fn read(body: &'a [u8]) -> Result<Self> {
         let fields: ResultFields<'a> = read(body)?;
-        let number = fields.card_number.as_ref().map(AsRef::as_ref);
-        let bank = words(some(fields.bank));
         Ok(Self {
             transaction: must("transactionId", fields.transaction)?,
             code: some(fields.code),
             amount: some(fields.amount),
             token: some(fields.token),
             checksum: fields.checksum.map(Cow::from),
-            text: words(some(fields.text)),
-            card: CardInfo::masked(number).with_bank(bank.as_deref()),
+            text: filled(&fields.text).map(FreeText::new),
+            card: CardInfo::masked(filled(&fields.card_number)).with_bank(filled(&fields.bank)),
         })
     }
 }
@@ -280,20 +245,6 @@ mod tests {
     }
 
     #[test]
-    fn words_lose_what_may_be_a_card() {
-        let token = "2d1f5b0c9a7e4d3f8b6a1c0e2f4d6b8a0c1e3f5a7b9d1c3e5f7a9b0d2c4e6f80";
-        for (text, shown) in [
-            ("Картын хугацаа дууссан".to_owned(), "Картын хугацаа дууссан"),
-            ("card 4987381234563883, code 179".to_owned(), "card [hidden], code 179"),
-            (token.to_owned(), "[hidden]"),
-            ("0190a1b2c3d47e5f8a9b0c1d2e3f4a5b".to_owned(), "0190a1b2c3d47e5f8a9b0c1d2e3f4a5b"),
-            (String::new(), ""),
-        ] {
-            assert_eq!(without_numbers(&text), shown);
-        }
-    }
-
-    #[test]
     fn a_full_card_number_is_masked_and_a_long_text_is_cut() {
         let body = format!(
             r#"{{"transactionId":"t","cardNumber":"4987381234563883","errorDesc":"{}","bank":"a\nb"}}"#,
@@ -305,7 +256,7 @@ mod tests {
         assert_eq!(said.text.as_deref(), Some("card [hidden]"));
         assert_eq!(answer.card.masked_number.as_deref(), Some("498738******3883"));
         assert_eq!(answer.card.bank.as_deref(), Some("ab"));
-        assert_eq!(answer.text.unwrap().len(), 200);
+        assert_eq!(answer.text.unwrap().len(), 300);
     }
 
     proptest! {

@@ -1,13 +1,14 @@
 //! Taking an invoice back that nobody has paid.
 
 use tulbur_core::{
-    CancelProvider, CancelRequest, Effect, Error, ErrorKind, Payment, PaymentStatus, Result, async_trait,
+    CancelProvider, CancelRequest, Effect, Error, ErrorKind, FreeText, Payment, PaymentStatus, Result,
+    async_trait,
 };
 
 use crate::client::{GolomtInstore, failed, not_listed, own_amount};
 use crate::info;
+use crate::status;
 use crate::wire::{Said, SimpleResult, open};
-use crate::{status, words};
 
 #[async_trait]
 impl CancelProvider for GolomtInstore {
@@ -27,7 +28,7 @@ impl GolomtInstore {
         self.read_answer(Effect::Write, &response, &[], |body| {
             let result = canceled(body)?;
             let mut said = Payment::new(payment.clone(), PaymentStatus::Canceled);
-            said.code = result.status().or_else(|| result.resp_code()).map(words::clean);
+            said.code = result.status().or_else(|| result.resp_code()).map(FreeText::new);
             said.text = result.text();
             Ok(said)
         })

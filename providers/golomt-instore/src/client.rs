@@ -7,9 +7,10 @@ use serde::Serialize;
 use tulbur_core::wire::below;
 use tulbur_core::{
     Ability, AccountKeys, AccountName, AmountText, BuildEnv, CancelProvider, CreateInvoice, Effect, Error,
-    ErrorKind, ExposeSecret, Flow, HttpRequest, HttpResponse, Invoice, InvoiceProvider, IpnProvider, Money,
-    Monotonic, NextAction, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory, ProviderInfo,
-    QrProvider, QueryProvider, RefundProvider, Result, Scheme, Way, async_trait, register_provider,
+    ErrorKind, ExposeSecret, Flow, FreeText, HttpRequest, HttpResponse, Invoice, InvoiceProvider,
+    IpnProvider, Money, Monotonic, NextAction, Payment, PaymentRef, PaymentStatus, Provider, ProviderFactory,
+    ProviderInfo, QrProvider, QueryProvider, RefundProvider, Result, Scheme, Way, async_trait,
+    register_provider,
 };
 
 use crate::ID;
@@ -259,7 +260,7 @@ impl GolomtInstore {
             if said.status.is_paid() {
                 said.amount = result.amount()?;
             }
-            said.code = result.resp_code().map(words::clean);
+            said.code = result.resp_code().map(FreeText::new);
             said.text = result.text();
             said.card = result.card();
             let approval_code = result.approval_code().filter(|_| said.status.is_paid());
@@ -287,7 +288,7 @@ impl GolomtInstore {
 pub(crate) fn not_listed(code: &str, text: Option<&str>) -> Error {
     Error::new(ErrorKind::Rejected, "the bank answered with a code that no document lists")
         .with_outcome(tulbur_core::Outcome::Unknown)
-        .with_answer(Some(&words::clean(code)), text)
+        .with_answer(Some(code), text)
 }
 
 /// The amount of a payment of this provider's, without which nothing can be asked about it.

@@ -5,8 +5,8 @@
 //! only says which payment to ask about.
 
 use tulbur_core::{
-    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, PaymentStatus,
-    Proof, Reply, Result, Subject, wire,
+    Channel, Delivery, Error, ErrorKind, FreeText, IpnEvent, IpnOutcome, IpnProvider, MerchantRef,
+    PaymentStatus, Proof, Reply, Result, Subject, wire,
 };
 
 use crate::client::GolomtInstore;
@@ -73,7 +73,7 @@ impl GolomtInstore {
         if terminal != self.config.terminal {
             let why = format!(
                 "it names the terminal {}, and this account is the terminal {}; is that till configured?",
-                words::clean(terminal).chars().take(16).collect::<String>(),
+                FreeText::new(terminal).chars().take(16).collect::<String>(),
                 self.config.terminal
             );
             return Err(Error::new(ErrorKind::Untrusted, why).with_field("terminal"));
@@ -91,10 +91,10 @@ impl GolomtInstore {
         let claimed = push.resp_code().map(|code| status::of_code(Some(code)));
         // A payer whose first try fails may pay with the next: that is two messages, not a contradiction.
         let message = if claimed == Some(PaymentStatus::Paid) { "paid" } else { PUSH };
-        let code = push.resp_code().map(words::clean);
+        let code = push.resp_code().map(|code| words::clean(&FreeText::new(code)));
         let mut event = IpnEvent::new(Subject::merchant(reference), Proof::Hint { checked }, message)
             .with_claim(claimed, amount, code.as_deref());
-        event.text = push.text();
+        event.text = push.text().map(String::from);
         event.card = push.card();
         Ok(event)
     }

@@ -27,11 +27,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tulbur_core::wire::{Field, below, check_base, filled, read};
 use tulbur_core::{
-    Ability, BuildEnv, Effect, Error, ErrorKind, Evidence, ExposeSecret, HttpRequest, HttpResponse,
+    Ability, BuildEnv, Effect, Error, ErrorKind, Evidence, ExposeSecret, FreeText, HttpRequest, HttpResponse,
     OperationInfo, Result, SecretString, Url, check_credential,
 };
 
-use crate::words::{clean, without};
 
 /// Where the bank answers in production (page D-mini).
 pub const PRODUCTION: &str = "https://sp-api.golomtbank.com/api";
@@ -376,9 +375,9 @@ fn digest(body: &[u8]) -> String {
 }
 
 /// The bank's words, without what is not to be repeated.
-fn message_of(response: &HttpResponse, hidden: &str) -> Option<String> {
+fn message_of(response: &HttpResponse, hidden: &str) -> Option<FreeText> {
     let answer: MessageField = read(&response.body).ok()?;
-    filled(&answer.message).map(|text| clean(&without(text, [hidden])))
+    filled(&answer.message).map(|text| FreeText::without(text, [hidden]))
 }
 
 #[cfg(test)]

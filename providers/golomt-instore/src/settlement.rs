@@ -1,14 +1,13 @@
 //! Settling a terminal's day: what no trait covers, because it is no payment.
 
 use tulbur_core::wire::{Field, filled};
-use tulbur_core::{Effect, Error, ErrorKind, Money, Result};
+use tulbur_core::{Effect, Error, ErrorKind, FreeText, Money, Result};
 
 use crate::client::GolomtInstore;
 use crate::info::SETTLEMENT;
 use crate::sign::{self, CURRENCY};
 use crate::status;
 use crate::wire::{Said, SettlementRequest, SettlementResult, open};
-use crate::words::clean;
 
 /// What the bank says of a settlement. None of it is signed, and of none is the exact form known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +18,7 @@ pub struct Settlement {
     /// How many payments were settled, if the bank says so.
     pub count: Option<u64>,
     /// The bank's word for how it went. Its values are unknown; read it before relying on it.
-    pub status: Option<String>,
+    pub status: Option<FreeText>,
 }
 
 impl GolomtInstore {
@@ -70,7 +69,7 @@ fn read(result: &SettlementResult<'_>) -> Result<Settlement> {
     let count = said(&result.count)
         .map(|text| text.parse().map_err(|_| unfit("count", "it is no whole number".into())))
         .transpose()?;
-    Ok(Settlement { amount, count, status: said(&result.status).map(|text| clean(&text)) })
+    Ok(Settlement { amount, count, status: said(&result.status).map(FreeText::from) })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! | `errorType` `InvalidToken` with `errorDesc` `error.invalid.token` | refused | the same |
 //! | everything else | unknown | no error of this service is documented |
 
-use tulbur_core::{Effect, Error, ErrorKind, HttpResponse, Outcome, PaymentStatus};
+use tulbur_core::{Effect, Error, ErrorKind, FreeText, HttpResponse, Outcome, PaymentStatus};
 
 use crate::wire::{Failure, Said, SimpleResult, open};
 
@@ -71,7 +71,7 @@ pub(crate) fn of_failure(failure: &Failure, effect: Effect) -> Error {
 /// Whether an error is about us and not about an invoice. Its words are unknown, so this looks for the things
 /// themselves: an error about the checksum must never be taken for *not paid yet*.
 fn names_the_account(failure: &Failure) -> bool {
-    let says = |text: &Option<String>| {
+    let says = |text: &Option<FreeText>| {
         let text = text.as_deref().unwrap_or_default().to_lowercase();
         [
             "checksum",
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn failure(header: &str, kind: &str, text: &str) -> Failure {
-        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let some = |text: &str| (!text.is_empty()).then(|| text.into());
         Failure { header: some(header), kind: some(kind), text: some(text), status: None }
     }
 

@@ -31,12 +31,12 @@ use serde_json::value::RawValue;
 use tulbur_core::wire::{Field, below, check_base, filled, object, read};
 use tulbur_core::{
     Ability, Accept, AmountFormat, BuildEnv, Bytes, Effect, Error, ErrorKind, Evidence, ExposeSecret,
-    HttpRequest, HttpResponse, Money, OperationInfo, Outcome, Result, SecretString, Url, check_credential,
+    FreeText, HttpRequest, HttpResponse, Money, OperationInfo, Outcome, Result, SecretString, Url,
+    check_credential,
 };
 use zeroize::Zeroizing;
 
 use crate::sign::CURRENCY;
-use crate::words::clean;
 
 const PAY: &str = "v2_transaction";
 
@@ -291,9 +291,8 @@ fn answer(response: &HttpResponse) -> Result<CardTransaction> {
     let code = header.as_ref().and_then(|header| filled(&header.code));
     let status = header.as_ref().and_then(|header| filled(&header.status));
     if code != Some("200") || !status.is_some_and(|status| status.eq_ignore_ascii_case("success")) {
-        let (code, status) = (code.map(clean), status.map(clean));
         return Err(unknown(ErrorKind::Rejected, "the bank's header is not 200 and success".into())
-            .with_answer(code.as_deref(), status.as_deref()));
+            .with_answer(code, status));
     }
     let body: Option<Body<'_>> = object(answer.body).map_err(unreadable)?;
     let user: Option<User<'_>> = object(body.and_then(|body| body.user)).map_err(unreadable)?;
@@ -301,7 +300,7 @@ fn answer(response: &HttpResponse) -> Result<CardTransaction> {
         unknown(ErrorKind::Malformed, "it is missing, so nothing is said of the payment".into())
             .with_field("body.user")
     })?;
-    let text = |word: &Field<'_>| filled(word).map(clean);
+    let text = |word: &Field<'_>| filled(word).map(|text| FreeText::new(text).into());
     Ok(CardTransaction {
         id: text(&user.id),
         amount: text(&user.amount),

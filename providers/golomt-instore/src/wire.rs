@@ -5,10 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tulbur_core::wire::{Field, Fields, Scalar, filled, is_nothing, object, read};
-use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, Money, Result};
+use tulbur_core::{AmountText, CardInfo, Error, ErrorKind, FreeText, Money, Result};
 
 use crate::sign::CURRENCY;
-use crate::words::clean;
 
 /// `/pos/invoice/phone`.
 #[derive(Serialize)]
@@ -80,13 +79,13 @@ pub(crate) enum Said<T> {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// `header.code`.
-    pub(crate) header: Option<String>,
+    pub(crate) header: Option<FreeText>,
     /// `body.error.errorType`.
-    pub(crate) kind: Option<String>,
+    pub(crate) kind: Option<FreeText>,
     /// `body.error.errorDesc`.
-    pub(crate) text: Option<String>,
+    pub(crate) text: Option<FreeText>,
     /// `body.response.status`.
-    pub(crate) status: Option<String>,
+    pub(crate) status: Option<FreeText>,
 }
 
 impl Failure {
@@ -128,10 +127,10 @@ pub(crate) fn open<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> Result<S
     if good && error.is_none() {
         return Ok(Said::Executed(object(response)?.unwrap_or_default()));
     }
-    let words = |word: &Field<'_>| filled(word).map(clean);
+    let words = |word: &Field<'_>| filled(word).map(FreeText::new);
     let status: Option<Outcome<'_>> = object(response).unwrap_or_default();
     Ok(Said::Failed(Failure {
-        header: Some(clean(code)),
+        header: Some(FreeText::new(code)),
         kind: error.as_ref().and_then(|error| words(&error.error_type)),
         text: error.as_ref().and_then(|error| words(&error.error_desc)),
         status: status.and_then(|response| words(&response.status)),
@@ -170,8 +169,8 @@ impl SimpleResult<'_> {
     }
 
     /// The bank's words, whichever shape it is.
-    pub(crate) fn text(&self) -> Option<String> {
-        self.desc().or_else(|| filled(&self.resp_desc)).map(clean)
+    pub(crate) fn text(&self) -> Option<FreeText> {
+        self.desc().or_else(|| filled(&self.resp_desc)).map(FreeText::new)
     }
 }
 
@@ -233,8 +232,8 @@ impl<'a> TransactionResult<'a> {
         self.amount_text().map(|text| Money::parse(text, CURRENCY).map_err(unfit)).transpose()
     }
 
-    pub(crate) fn text(&self) -> Option<String> {
-        filled(&self.resp_desc).map(clean)
+    pub(crate) fn text(&self) -> Option<FreeText> {
+        filled(&self.resp_desc).map(FreeText::new)
     }
 
     /// The issuer's approval, if it has the shape of one.

@@ -8,13 +8,13 @@ use tulbur_core::{
     AccountKeys, AccountName, Alphabet, BuildEnv, CancelProvider, CancelRequest, Capture, CaptureProvider,
     CaptureRequest, CaptureRule, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, Channel,
     Charge, ChargeProvider, ChargeRequest, CreateCardSetup, CreateInvoice, Currency, Delivery, Error,
-    ErrorKind, FieldLength, Flow, FlowEffect, FlowInfo, FlowStart, Invoice, InvoiceProvider, IpnEvent,
-    IpnOutcome, IpnProvider, Language, ManualClock, MerchantRef, MessageShape, Money, NextAction, NoNetwork,
-    NotifyAddress, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, ProofBy, Provider,
-    ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, RandomIds, Reading, Redirect, RefRule,
-    Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, SavedCard, Scheme,
-    SecretString, SignedField, Subject, Timestamp, TokenizeProvider, Url, VoidProvider, VoidRequest, Way,
-    async_trait,
+    ErrorKind, FieldLength, Flow, FlowEffect, FlowInfo, FlowStart, FreeText, Invoice, InvoiceProvider,
+    IpnEvent, IpnOutcome, IpnProvider, Language, ManualClock, MerchantRef, MessageShape, Money, NextAction,
+    NoNetwork, NotifyAddress, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, ProofBy,
+    Provider, ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, RandomIds, Reading, Redirect,
+    RefRule, Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, SavedCard,
+    Scheme, SecretString, SignedField, Subject, Timestamp, TokenizeProvider, Url, VoidProvider, VoidRequest,
+    Way, async_trait,
 };
 
 pub const PAGE: Flow = Flow::new("page");
@@ -93,6 +93,8 @@ pub struct State {
     pub cancels: bool,
     /// Whether the bank gives each invoice the same number, as one does that was reset.
     pub one_number: bool,
+    /// What the bank says of everything: in its words, as its code, and as the name of the card's bank.
+    pub says: Option<String>,
 }
 
 static PUSH: MessageShape<3> = MessageShape::joined([
@@ -177,7 +179,7 @@ impl Bank {
         if how == Write::Refuse {
             return Err(Error::new(ErrorKind::Rejected, "the bank said no")
                 .with_outcome(Outcome::Refused)
-                .with_answer(Some("12"), Some("not possible")));
+                .with_answer(Some("12"), Some(state.says.as_deref().unwrap_or("not possible"))));
         }
         if how == Write::LostBefore {
             return Err(lost("no answer"));
@@ -199,7 +201,7 @@ impl Bank {
             Write::AnswerLost | Write::LostBefore | Write::Hang => lost("no answer"),
             Write::Refuse => Err(Error::new(ErrorKind::Rejected, "the bank said no")
                 .with_outcome(Outcome::Refused)
-                .with_answer(Some("51"), Some("no"))),
+                .with_answer(Some("51"), Some(state.says.as_deref().unwrap_or("no")))),
             Write::NeverSent => Err(Error::new(ErrorKind::Unavailable, "connection refused")),
         }
     }
@@ -335,7 +337,10 @@ impl QueryProvider for Bank {
         let entry = self.read(payment)?;
         let mut answer = Payment::new(payment.clone(), entry.status);
         answer.amount = entry.amount;
-        answer.code = entry.code;
+        answer.code = entry.code.map(FreeText::from);
+        let says = self.state.lock().unwrap().says.clone();
+        answer.text = says.clone().map(FreeText::from);
+        answer.card = answer.card.with_bank(says.as_deref()).with_brand(says.as_deref());
         if self.state.lock().unwrap().tells_refunds {
             let total = entry.refunds.iter().map(|refund| refund.minor()).sum();
             answer.refunded = Some(Money::from_minor(total, Currency::MNT));
@@ -438,6 +443,7 @@ impl IpnProvider for Bank {
         let amount = Money::parse(amount, Currency::MNT)?;
         let mut event = IpnEvent::new(Subject::merchant(MerchantRef::parse(reference)?), proof, "push")
             .with_claim(Some(status(code)), Some(amount), Some(code));
+        event.text.clone_from(&self.state.lock().unwrap().says);
         if self.state.lock().unwrap().saves_cards {
             event.saved_card = Some(saved());
         }

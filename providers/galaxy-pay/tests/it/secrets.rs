@@ -96,3 +96,43 @@ async fn debug_output_is_silent() {
     assert_eq!(event.card.masked_number.as_deref(), Some("401200******0026"));
     assert_silent(&format!("{delivery:?} {event:?}"));
 }
+
+/// The writings of one card number.
+const WRITINGS: [&str; 8] = [
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "4111.1111.1111.1111",
+    "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+    "x4111111111111111",
+    "٤١١١١١١١١١١١١١١١",
+    "４１１１１１１１１１１１１１１１",
+];
+
+#[tokio::test]
+async fn a_card_number_in_the_gateways_words_is_hidden_in_every_writing() {
+    for number in WRITINGS {
+        let (gateway, script) = gateway();
+        let mut data = queried("200", None);
+        data["transactionDescription"] = format!("{}no card {number} here", "x ".repeat(90)).into();
+        script.then(http(200, done(&data)));
+        let payment = gateway.queries().unwrap().query(&payment(tulbur_galaxy_pay::FLOW_PAY)).await.unwrap();
+        let mut document = callback(REQUEST, "200", Some("200"));
+        document["responseData"]["transactionDescription"] = number.into();
+        let mut account = tokenization("200", Some(TOKEN));
+        (account["accountSource"], account["accountBrand"]) = (number.into(), number.into());
+        document["responseData"]["tokenization"] = account;
+        let data = encode(&document);
+        let body = notification(&data, &sign(&data));
+        let delivery =
+            Delivery { channel: Channel::Notify, method: "POST", query: None, headers: &[], body: &body };
+        let event = gateway.ipn().unwrap().verify(&delivery).unwrap();
+        script.then(http(200, envelope(number, &format!("no card {number} here"), &Value::Null)));
+        let asked = self::payment(tulbur_galaxy_pay::FLOW_PAY);
+        let error = gateway.queries().unwrap().query(&asked).await.unwrap_err();
+        let card = serde_json::to_string(&event.card).unwrap();
+        let text = format!("{payment:?} {event:?} {card} {}", printed(&error));
+        assert!(!text.contains(number), "{number} in {text}");
+        assert!(text.matches("[hidden]").count() >= 8, "{text}");
+    }
+}

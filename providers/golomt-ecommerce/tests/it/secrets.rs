@@ -90,3 +90,48 @@ async fn debug_output_is_silent() {
     };
     assert_silent(&format!("{delivery:?} {:?}", bank.ipn().unwrap().verify(&delivery).unwrap()));
 }
+
+/// The writings of one card number.
+const WRITINGS: [&str; 8] = [
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "4111.1111.1111.1111",
+    "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+    "x4111111111111111",
+    "٤١١١١١١١١١١١١١١١",
+    "４１１１１１１１１１１１１１１１",
+];
+
+#[tokio::test]
+async fn a_card_number_in_the_banks_words_is_hidden_in_every_writing() {
+    for number in WRITINGS {
+        let (bank, script) = bank();
+        let paid = result(REFERENCE, Some("000"), "1500.00", Some(CARD))
+            .replace("Голомт банк", number)
+            .replace("Амжилттай", &format!("{}no card {number} here", "x ".repeat(90)));
+        assert_eq!(paid.matches(number).count(), 2);
+        let settled = settlement_answer(true).replace("CHECKED", number);
+        script.then(http(200, paid.clone())).then(http(200, settled));
+        let payment = bank.queries().unwrap().query(&page_ref()).await.unwrap();
+        let page = bank.settlements(&settlement_query()).await.unwrap();
+        let push = Delivery {
+            channel: Channel::Notify,
+            method: "POST",
+            query: None,
+            headers: &[],
+            body: paid.as_bytes(),
+        };
+        let event = bank.ipn().unwrap().verify(&push).unwrap();
+        let query = format!("invoice={REFERENCE}&status_code=300&desc={number}");
+        let back =
+            Delivery { channel: Channel::Return, method: "GET", query: Some(&query), body: b"", ..push };
+        let back = bank.ipn().unwrap().verify(&back).unwrap();
+        script.then(http(400, error_json(400, number, &format!("no card {number} here"))));
+        let error = bank.queries().unwrap().query(&page_ref()).await.unwrap_err();
+        let card = serde_json::to_string(&payment.card).unwrap();
+        let text = format!("{payment:?} {card} {page:?} {event:?} {back:?} {}", printed(&error));
+        assert!(!text.contains(number), "{number} in {text}");
+        assert!(text.matches("[hidden]").count() >= 8, "{text}");
+    }
+}

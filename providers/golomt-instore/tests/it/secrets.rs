@@ -86,3 +86,47 @@ async fn debug_output_is_silent() {
     let delivery = Delivery { body: elsewhere.as_bytes(), ..delivery };
     assert_silent(&printed(&bank.ipn().unwrap().verify(&delivery).unwrap_err()));
 }
+
+/// The writings of one card number.
+const WRITINGS: [&str; 8] = [
+    "4111111111111111",
+    "4111 1111 1111 1111",
+    "4111-1111-1111-1111",
+    "4111.1111.1111.1111",
+    "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+    "x4111111111111111",
+    "٤١١١١١١١١١١١١١١١",
+    "４１１１１１１１１１１１１１１１",
+];
+
+#[tokio::test]
+async fn a_card_number_in_the_banks_words_is_hidden_in_every_writing() {
+    for number in WRITINGS {
+        let (bank, script) = bank();
+        let paid = transaction(REFERENCE, "00", "1100")
+            .replace("Амжилттай", &format!("{}no card {number} here", "x ".repeat(90)));
+        script.then(http(200, paid));
+        let payment = bank.queries().unwrap().query(&payment(FLOW_QR)).await.unwrap();
+        let push = format!(
+            r#"{{"invoice":"{REFERENCE}","terminal":"{TERMINAL}","resp_code":"{number}","resp_desc":"card {number}"}}"#
+        );
+        let delivery = Delivery {
+            channel: Channel::Notify,
+            method: "POST",
+            query: None,
+            headers: &[],
+            body: push.as_bytes(),
+        };
+        let event = bank.ipn().unwrap().verify(&delivery).unwrap();
+        let elsewhere = push.replace(TERMINAL, number);
+        let delivery = Delivery { body: elsewhere.as_bytes(), ..delivery };
+        let stranger = bank.ipn().unwrap().verify(&delivery).unwrap_err();
+        script.then(http(200, failed(number, &format!("no card {number} here"))));
+        let error = Operation::Qr.run(&bank).await.unwrap_err();
+        let text = format!("{payment:?} {event:?} {} {}", printed(&stranger), printed(&error));
+        assert!(!text.contains(number), "{number} in {text}");
+        // The terminal of a stranger is cut after sixteen characters.
+        assert!(!text.contains(&number.chars().take(16).collect::<String>()), "{number} in {text}");
+        assert!(text.matches("[hidden]").count() >= 6, "{text}");
+    }
+}
