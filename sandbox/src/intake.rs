@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use crate::clock::Timestamp;
 use crate::fault::{Fault, FaultKind};
 use crate::guard::Guard;
-use crate::log::{LoggedRequest, Note, Verdict, redact_headers, redact_text};
+use crate::log::{LoggedRequest, Note, Verdict, redact_headers, redact_text, redact_words};
 use crate::plugin::{Call, RequestHead, Tamper};
 use crate::room::AnyRoom;
 use crate::serve::Cut;
@@ -56,10 +56,11 @@ pub(crate) async fn handle(
         target: redact_text(
             parts.uri.path_and_query().map_or("/", |target| target.as_str()).as_bytes(),
             &sealed,
+            reference.as_deref(),
         ),
         reference: reference.clone(),
-        headers: redact_headers(&parts.headers, &sealed),
-        body: redact_text(seen, &sealed),
+        headers: redact_headers(&parts.headers, &sealed, reference.as_deref()),
+        body: redact_text(seen, &sealed, reference.as_deref()),
         status: None,
         answer: String::new(),
         verdict: None,
@@ -93,7 +94,8 @@ pub(crate) async fn handle(
             room.log().complete(id, |entry| {
                 entry.faults = faults;
                 entry.verdict = note.as_ref().map(|note| note.verdict);
-                entry.explanation = note.map_or_else(String::new, |note| note.text);
+                entry.explanation =
+                    note.map_or_else(String::new, |note| redact_words(&note.text, reference.as_deref()));
                 entry.millis = Some(millis());
             });
             Err(cut)
@@ -110,7 +112,11 @@ pub(crate) async fn handle(
                     .headers
                     .get(header::CONTENT_TYPE)
                     .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-                let shown = if html { "(a page)".to_owned() } else { redact_text(&bytes, &sealed) };
+                let shown = if html {
+                    "(a page)".to_owned()
+                } else {
+                    redact_text(&bytes, &sealed, reference.as_deref())
+                };
                 (Body::from(bytes), shown)
             };
             room.log().complete(id, |entry| {
@@ -120,7 +126,8 @@ pub(crate) async fn handle(
                 let refused = parts.status.is_client_error() || parts.status.is_server_error();
                 let plain = if refused { Verdict::Refused } else { Verdict::Accepted };
                 entry.verdict = Some(note.as_ref().map_or(plain, |note| note.verdict));
-                entry.explanation = note.map_or_else(String::new, |note| note.text);
+                entry.explanation =
+                    note.map_or_else(String::new, |note| redact_words(&note.text, reference.as_deref()));
                 entry.millis = Some(millis());
             });
             Ok(Response::from_parts(parts, body))

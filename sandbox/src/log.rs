@@ -1,10 +1,11 @@
-//! The request log: what came in, what was answered, and why, without what nobody may read.
+//! Keeps the request log: what came in, what was answered, and why, without what nobody may read.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use axum::http::HeaderMap;
 use serde::Serialize;
+use tulbur_redact::card_numbers_except;
 
 use crate::clock::Timestamp;
 use crate::lock::lock;
@@ -110,8 +111,12 @@ impl RequestLog {
     }
 }
 
-/// Headers as the log shows them: credentials are named, never shown.
-pub(crate) fn redact_headers(headers: &HeaderMap, sealed: &[String]) -> Vec<(String, String)> {
+/// Headers as the log shows them: credentials are named, never shown, and card numbers are hidden.
+pub(crate) fn redact_headers(
+    headers: &HeaderMap,
+    sealed: &[String],
+    reference: Option<&str>,
+) -> Vec<(String, String)> {
     headers
         .iter()
         .map(|(name, value)| {
@@ -124,23 +129,34 @@ pub(crate) fn redact_headers(headers: &HeaderMap, sealed: &[String]) -> Vec<(Str
                 },
                 "cookie" => SEALED.to_owned(),
                 _ if sealed.iter().any(|field| field.eq_ignore_ascii_case(name)) => SEALED.to_owned(),
-                _ => text,
+                _ => redact_words(&text, reference),
             };
             (name.to_owned(), shown)
         })
         .collect()
 }
 
-/// A body as the log shows it: the values of sealed fields are gone from JSON and from forms, and so is every digit
-/// run that could be a card number, wherever it stands. Otherwise the text is what came, character by character.
-pub(crate) fn redact_text(bytes: &[u8], sealed: &[String]) -> String {
-    let mut text = String::from_utf8_lossy(bytes.get(..TEXT_KEPT).unwrap_or(bytes)).into_owned();
+/// A body or an address as the log shows it: the values of sealed fields are gone from JSON and from forms, and so is
+/// every card number, in whatever writing and wherever it stands. The reference that the request is about stays, also
+/// if it looks like one. Otherwise the text is what came, character by character.
+pub(crate) fn redact_text(bytes: &[u8], sealed: &[String], reference: Option<&str>) -> String {
+    let mut text = String::from_utf8_lossy(bytes).into_owned();
     for field in sealed {
         text = redact_json_field(&text, field);
         text = redact_form_field(&text, field);
     }
-    text = redact_card_numbers(&text);
-    if bytes.len() > TEXT_KEPT { format!("{text}… ({} bytes in all)", bytes.len()) } else { text }
+    text = redact_words(&text, reference);
+    if bytes.len() <= TEXT_KEPT {
+        return text;
+    }
+    // Cut last, so that the cut leaves no half of anything.
+    text.truncate(text.floor_char_boundary(TEXT_KEPT));
+    format!("{text}… ({} bytes in all)", bytes.len())
+}
+
+/// Words as the log shows them: without card numbers.
+pub(crate) fn redact_words(text: &str, reference: Option<&str>) -> String {
+    card_numbers_except(text, reference.as_slice()).into_owned()
 }
 
 fn redact_json_field(text: &str, field: &str) -> String {
@@ -189,54 +205,6 @@ fn redact_form_field(text: &str, field: &str) -> String {
         .join("&")
 }
 
-/// Masks digits that pass the card numbers' own check, also when they are grouped by blanks, pluses or hyphens.
-fn redact_card_numbers(text: &str) -> String {
-    let characters: Vec<char> = text.chars().collect();
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    while at < characters.len() {
-        let mut end = at;
-        let mut digits = Vec::new();
-        while end < characters.len() {
-            match characters[end] {
-                digit @ '0'..='9' => digits.push(digit),
-                ' ' | '-' | '+' if !digits.is_empty() && digits.len() < 19 => {}
-                _ => break,
-            }
-            end += 1;
-        }
-        if (13..=19).contains(&digits.len()) && passes_luhn(&digits) {
-            out.extend(&digits[..6]);
-            out.push_str("******");
-            out.extend(&digits[digits.len() - 4..]);
-            at = end;
-        } else if end > at {
-            out.extend(&characters[at..end]);
-            at = end;
-        } else {
-            out.push(characters[at]);
-            at += 1;
-        }
-    }
-    out
-}
-
-/// The check digit rule of card numbers.
-pub(crate) fn passes_luhn(digits: &[char]) -> bool {
-    let sum: u32 = digits
-        .iter()
-        .rev()
-        .filter_map(|digit| digit.to_digit(10))
-        .enumerate()
-        .map(|(place, digit)| match (place % 2, digit * 2) {
-            (0, _) => digit,
-            (_, doubled) if doubled > 9 => doubled - 9,
-            (_, doubled) => doubled,
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,24 +213,59 @@ mod tests {
     fn secrets_are_gone_and_the_rest_is_literal() {
         let sealed = vec!["token".to_owned(), "cvc".to_owned()];
         let body = r#"{"amount": 1500.00, "token" : "se\"cret", "x":"token", "token":""}"#;
-        let shown = redact_text(body.as_bytes(), &sealed);
+        let shown = redact_text(body.as_bytes(), &sealed, None);
         assert_eq!(shown, r#"{"amount": 1500.00, "token" : "[not shown]", "x":"token", "token":""}"#);
 
-        let bare = redact_text(br#"{"cvc": 100 , "token":-1.5e3,"cvc":null}"#, &sealed);
+        let bare = redact_text(br#"{"cvc": 100 , "token":-1.5e3,"cvc":null}"#, &sealed, None);
         assert_eq!(bare, r#"{"cvc": [not shown] , "token":[not shown],"cvc":null}"#);
 
-        let form = redact_text(b"card=9999+9900+0000+0006&cvc=123&action=pay", &sealed);
-        assert_eq!(form, "card=999999******0006&cvc=[not shown]&action=pay");
+        let form = redact_text(b"card=9999+9900+0000+0006&cvc=123&action=pay", &sealed, None);
+        assert_eq!(form, "card=[hidden]&cvc=[not shown]&action=pay");
 
         let mut headers = HeaderMap::new();
         headers.insert("authorization", "Bearer abc".parse().unwrap());
-        assert_eq!(redact_headers(&headers, &sealed), [("authorization".into(), format!("Bearer {SEALED}"))]);
+        assert_eq!(
+            redact_headers(&headers, &sealed, None),
+            [("authorization".into(), format!("Bearer {SEALED}"))]
+        );
+    }
+
+    #[test]
+    fn a_card_number_is_hidden_in_every_writing_and_the_reference_is_not() {
+        for number in [
+            "4111111111111111",
+            "x4111 1111 1111 1111",
+            "4111-1111-1111-1111",
+            "4111+1111+1111+1111",
+            "4111%C2%A01111%C2%A01111%C2%A01111",
+            "4111\\u00a01111\\u00a01111\\u00a01111",
+            "٤١١١١١١١١١١١١١١١",
+        ] {
+            let shown = redact_text(
+                format!("/pay/5555555555554444?n={number}").as_bytes(),
+                &[],
+                Some("5555555555554444"),
+            );
+            assert!(shown.starts_with("/pay/5555555555554444?n="), "{shown}");
+            assert!(shown.ends_with("[hidden]"), "{number}: {shown}");
+            let headers = HeaderMap::from_iter([(
+                "user-agent".parse().unwrap(),
+                axum::http::HeaderValue::from_bytes(number.as_bytes()).unwrap(),
+            )]);
+            assert!(redact_headers(&headers, &[], None)[0].1.ends_with("[hidden]"));
+        }
+        let cut = format!("{}4111 1111 1111 1111", " ".repeat(TEXT_KEPT - 15));
+        assert!(!redact_text(cut.as_bytes(), &[], None).contains("4111"));
+        assert_eq!(redact_text(b"4111111111111111", &[], Some("1")), "[hidden]");
     }
 
     #[test]
     fn long_and_broken_bodies_are_cut_not_refused() {
-        let shown = redact_text(&vec![0xff; TEXT_KEPT + 1], &[]);
+        let shown = redact_text(&vec![0xff; TEXT_KEPT + 1], &[], None);
         assert!(shown.ends_with(&format!("({} bytes in all)", TEXT_KEPT + 1)));
-        assert_eq!(redact_text(br#"{"token":"never closed"#, &["token".into()]), r#"{"token":"[not shown]"#);
+        assert_eq!(
+            redact_text(br#"{"token":"never closed"#, &["token".into()], None),
+            r#"{"token":"[not shown]"#
+        );
     }
 }

@@ -150,7 +150,11 @@ async fn provider(State(rooms): State<Rooms>, Path(id): Path<String>) -> Result<
         pushes: newest(room.pushes())
             .into_iter()
             .map(|push| PushRow {
-                body: redact_text(push.notification.body.as_bytes(), &profile.sealed_fields),
+                body: redact_text(
+                    push.notification.body.as_bytes(),
+                    &profile.sealed_fields,
+                    Some(&push.reference),
+                ),
                 push,
             })
             .collect(),

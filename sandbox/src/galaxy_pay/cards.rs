@@ -204,12 +204,11 @@ pub(super) fn is_card_date(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::passes_luhn;
 
     #[test]
     fn the_cards_look_like_cards_and_are_told_apart() {
         for card in TEST_CARDS {
-            assert!(passes_luhn(&card.number.chars().collect::<Vec<_>>()), "{}", card.id);
+            assert_eq!(tulbur_redact::card_numbers(card.number), tulbur_redact::HIDDEN, "{}", card.id);
             assert!(is_card_date(card.date), "{}", card.id);
             assert_eq!(TestCard::by_number(&card.grouped()).map(|found| found.id), Some(card.id));
             assert_eq!(TestCard::by_id(card.id).map(|found| found.number), Some(card.number));

@@ -42,7 +42,7 @@ pub(super) fn explain(body: &[u8], salt: &str, api_key: &str, given: &str, seale
 }
 
 fn ends(body: &[u8], sealed: &[String]) -> String {
-    let shown: Vec<char> = redact_text(body, sealed).chars().collect();
+    let shown: Vec<char> = redact_text(body, sealed, None).chars().collect();
     let head: String = shown.iter().take(SHOWN).collect();
     if body.len() > WHOLE {
         return format!("they begin {head:?}");

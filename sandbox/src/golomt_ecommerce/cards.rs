@@ -114,13 +114,12 @@ pub(super) fn code_text(code: &str, mongolian: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::passes_luhn;
 
     #[test]
     fn the_cards_look_like_cards_and_are_told_apart() {
         for card in TEST_CARDS {
             assert_eq!(card.number.len(), 16);
-            assert!(passes_luhn(&card.number.chars().collect::<Vec<_>>()), "{}", card.id);
+            assert_eq!(tulbur_redact::card_numbers(card.number), tulbur_redact::HIDDEN, "{}", card.id);
             assert_eq!(TestCard::by_number(&card.grouped()).map(|found| found.id), Some(card.id));
             assert_eq!(TestCard::by_id(card.id).map(|found| found.number), Some(card.number));
         }

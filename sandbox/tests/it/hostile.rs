@@ -87,6 +87,30 @@ async fn card_numbers_are_never_kept() {
     let control = reqwest::get(format!("{}/p/golomt-ecommerce", sandbox.control_url()));
     let control = control.await.unwrap().text().await.unwrap();
     let everything = format!("{:?}{:?}{:?}{control}", bank.requests(), bank.payments(), bank.pushes());
+    // Wherever it stands, and in whatever writing: in a form, in JSON, in the address, in a header.
+    let writings = [
+        "4111111111111111",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+        "x4111111111111111",
+        "٤١١١١١١١١١١١١١١١",
+        "４１１１１１１１１１１１１１１１",
+    ];
+    for number in writings {
+        let address = format!("/api/inquiry?note={number}");
+        merchant.form(&address, &[("note", number)]).await;
+        merchant.form(&page, &crate::support::card_form(number)).await;
+    }
+    let requests = format!("{:?}", bank.requests());
+    for number in writings {
+        let shown = [
+            number.to_owned(),
+            percent_encoding::utf8_percent_encode(number, percent_encoding::NON_ALPHANUMERIC).to_string(),
+        ];
+        assert!(shown.iter().all(|number| !requests.contains(number)), "{number} in {requests}");
+    }
+    assert!(requests.contains("[hidden]"));
     for digits in ["4111111111111111", "4111 1111", "4111+1111", "9999990000000006", "9999 9900 0000 0006\""]
     {
         assert!(!everything.contains(digits), "{digits}");

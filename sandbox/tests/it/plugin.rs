@@ -147,6 +147,16 @@ async fn an_outside_provider_stands_beside_the_built_in_one() {
     assert_eq!(till.count(), 2, "a delivered notification was sent again");
 }
 
+/// One code of sixteen digits in ten passes the check of card numbers, and must be found in the log all the same.
+#[tokio::test]
+async fn a_reference_that_looks_like_a_card_number_is_never_hidden() {
+    let sandbox = Sandbox::builder().without_built_in().plugin(Kiosk).start().await.unwrap();
+    let kiosk = sandbox.provider("kiosk").unwrap();
+    let url = format!("{}/sales/4111111111111111?card=5555555555554444", kiosk.base_url());
+    assert_eq!(http().post(&url).send().await.unwrap().status(), 200);
+    assert_eq!(kiosk.requests()[0].target, "/sales/4111111111111111?card=[hidden]");
+}
+
 #[tokio::test]
 async fn plug_ins_that_clash_are_refused() {
     let why = Sandbox::builder().plugin(Kiosk).plugin(Kiosk).start().await.unwrap_err();
