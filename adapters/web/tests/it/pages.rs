@@ -120,6 +120,21 @@ async fn text_from_outside_is_only_text() {
 }
 
 #[tokio::test]
+async fn a_card_number_in_a_bank_s_words_is_on_no_page() {
+    for number in ["4111 1111 1111 1111", "4111-1111-1111-1111", "x4111111111111111", "٤١١١١١١١١١١١١١١١"]
+    {
+        let world = World::new().await;
+        let record = world.open_like(Like::default()).await;
+        let card = CardInfo::masked(Some(number)).with_bank(Some(number)).with_brand(Some(number));
+        let declined = Said { status: PaymentStatus::Declined, text: Some(number.into()), card };
+        let record = world.settle(&record, declined).await;
+        let page = world.get(&format!("/checkout/{}", world.secret(&record))).await;
+        assert!(!page.body.contains(number), "{number}");
+        assert_eq!(page.body.matches("[hidden]").count(), 3, "{}", page.body);
+    }
+}
+
+#[tokio::test]
 async fn a_link_from_a_provider_opens_an_app_and_runs_nothing() {
     let world = World::new().await;
     let good = ["socialpay-payment://key=AbC+/=%zz", "https://wallet.example/pay?a=1&b=2", "most-money:x y"];

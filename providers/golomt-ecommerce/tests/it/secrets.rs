@@ -124,13 +124,13 @@ async fn a_card_number_in_the_banks_words_is_hidden_in_every_writing() {
         };
         let event = bank.ipn().unwrap().verify(&push).unwrap();
         let query = format!("invoice={REFERENCE}&status_code=300&desc={number}");
-        let back =
+        let returned =
             Delivery { channel: Channel::Return, method: "GET", query: Some(&query), body: b"", ..push };
-        let back = bank.ipn().unwrap().verify(&back).unwrap();
+        let returned = bank.ipn().unwrap().verify(&returned).unwrap();
         script.then(http(400, error_json(400, number, &format!("no card {number} here"))));
         let error = bank.queries().unwrap().query(&page_ref()).await.unwrap_err();
         let card = serde_json::to_string(&payment.card).unwrap();
-        let text = format!("{payment:?} {card} {page:?} {event:?} {back:?} {}", printed(&error));
+        let text = format!("{payment:?} {card} {page:?} {event:?} {returned:?} {}", printed(&error));
         assert!(!text.contains(number), "{number} in {text}");
         assert!(text.matches("[hidden]").count() >= 8, "{text}");
     }

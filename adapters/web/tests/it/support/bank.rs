@@ -138,7 +138,7 @@ impl QueryProvider for FakeBank {
         let said = self.said(asked)?;
         let mut payment = Payment::new(asked.clone(), said.status);
         payment.amount = asked.amount;
-        payment.text = said.text;
+        payment.text = said.text.map(Into::into);
         payment.card = said.card;
         payment.code = Some(BANK_CODE.into());
         Ok(payment)
