@@ -153,7 +153,7 @@ impl KhurBank {
         let mut found = Payment::new(payment.clone(), status::of_result(&answer.result));
         found.amount = Some(amount(&answer.amount, Effect::Read)?);
         found.refunded = Some(amount(&answer.refunded, Effect::Read)?).filter(|money| money.is_positive());
-        found.code = Some(answer.result);
+        found.code = Some(answer.result.into());
         Ok(found)
     }
 
