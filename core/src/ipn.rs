@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::money::Money;
 use crate::proof::Proof;
+use crate::redacted::FreeText;
 use crate::reference::{MerchantRef, ProviderRef};
 use crate::status::{CardInfo, PaymentStatus, SavedCard};
 use crate::wire::Fields;
@@ -111,9 +112,9 @@ pub struct IpnEvent {
     /// The amount that it claims.
     pub amount: Option<Money>,
     /// The provider's own code.
-    pub code: Option<String>,
+    pub code: Option<FreeText>,
     /// The provider's own words.
-    pub text: Option<String>,
+    pub text: Option<FreeText>,
     /// What may be shown of the card.
     pub card: CardInfo,
     /// A card that was saved on the way.
@@ -157,7 +158,7 @@ impl IpnEvent {
     ) -> Self {
         self.claimed = claimed;
         self.amount = amount;
-        self.code = code.map(str::to_owned);
+        self.code = code.map(FreeText::from);
         let amount = amount.map(|a| a.to_string());
         self.meaning = Meaning::of(&[
             claimed.map_or("-", PaymentStatus::as_str),

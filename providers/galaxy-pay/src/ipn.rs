@@ -23,7 +23,6 @@ use crate::management::money;
 use crate::status;
 use crate::tokens::card_info;
 use crate::wire::{Account, Envelope, Transaction};
-use crate::words::words;
 
 /// Much more than any delivery of the gateway has.
 const MOST: usize = 64 * 1024;
@@ -173,7 +172,7 @@ impl GalaxyPay {
             told.amount,
             Some(&told.code),
         );
-        event.text = told.text.map(String::from);
+        event.text = told.text;
         event.card = told.card;
         // Tokens come in notifications only (G 2.7.1).
         event.saved_card = told.saved_card.filter(|_| channel == Channel::Notify);
@@ -231,7 +230,7 @@ impl GalaxyPay {
             subject,
             status,
             amount,
-            code: words(&FreeText::new(inner.unwrap_or(outer))),
+            code: inner.unwrap_or(outer).to_owned(),
             text: filled(&data.transaction_description)
                 .or_else(|| filled(&document.response_message))
                 .map(FreeText::new),

@@ -56,7 +56,6 @@ mod orders;
 mod status;
 mod tokens;
 mod wire;
-mod words;
 
 pub use banks::{BANKS, Bank};
 #[cfg(feature = "raw-card-data")]

@@ -88,7 +88,7 @@ impl GolomtEcommerce {
             message.code,
         );
         event.saved_card = saved_card;
-        event.text = push.text.map(String::from);
+        event.text = push.text;
         event.card = push.card;
         Ok(event)
     }
@@ -122,6 +122,6 @@ fn read_return(fields: &Fields<'_>) -> Result<IpnEvent> {
     let proof = Proof::Hint { checked: false };
     let mut event =
         IpnEvent::new(Subject::merchant(reference), proof, RETURN).with_claim(claimed, None, code.as_deref());
-    event.text = text.map(String::from);
+    event.text = text;
     Ok(event)
 }

@@ -16,10 +16,10 @@ use tulbur_core::{
 use crate::ID;
 use crate::config::GolomtInstoreConfig;
 use crate::info::{self, FLOW_APP, FLOW_PHONE, FLOW_QR};
+use crate::payload;
 use crate::sign::{self, AMOUNT};
 use crate::status;
 use crate::wire::{InvoiceRequest, PhoneRequest, Said, SimpleResult, TransactionResult, open};
-use crate::{payload, words};
 
 /// One terminal at Golomt Bank's Instore service.
 ///
@@ -144,7 +144,7 @@ impl GolomtInstore {
         let hide = |text: Option<&str>| {
             let secrets = std::iter::once(&config.secret).chain(&config.verification_secrets);
             let all = secrets.map(ExposeSecret::expose_secret).chain(personal.iter().copied());
-            text.map(|text| words::without(text, all))
+            text.map(|text| FreeText::without(text, all))
         };
         let (code, text) = (hide(error.code()), hide(error.text()));
         error.with_answer(code.as_deref(), text.as_deref())

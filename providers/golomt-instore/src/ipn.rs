@@ -12,7 +12,7 @@ use tulbur_core::{
 use crate::client::GolomtInstore;
 use crate::info::PUSH;
 use crate::wire::TransactionResult;
-use crate::{sign, status, words};
+use crate::{sign, status};
 
 /// Much more than any push has.
 const MOST: usize = 64 * 1024;
@@ -91,10 +91,9 @@ impl GolomtInstore {
         let claimed = push.resp_code().map(|code| status::of_code(Some(code)));
         // A payer whose first try fails may pay with the next: that is two messages, not a contradiction.
         let message = if claimed == Some(PaymentStatus::Paid) { "paid" } else { PUSH };
-        let code = push.resp_code().map(|code| words::clean(&FreeText::new(code)));
         let mut event = IpnEvent::new(Subject::merchant(reference), Proof::Hint { checked }, message)
-            .with_claim(claimed, amount, code.as_deref());
-        event.text = push.text().map(String::from);
+            .with_claim(claimed, amount, push.resp_code());
+        event.text = push.text();
         event.card = push.card();
         Ok(event)
     }

@@ -67,7 +67,6 @@ mod status;
 #[cfg(feature = "raw-card-data")]
 pub mod v2;
 mod wire;
-mod words;
 
 pub use client::{GolomtInstore, GolomtInstoreFactory, Transaction};
 pub use config::{GolomtInstoreConfig, PRODUCTION};

@@ -31,7 +31,6 @@ use tulbur_core::{
     OperationInfo, Result, SecretString, Url, check_credential,
 };
 
-
 /// Where the bank answers in production (page D-mini).
 pub const PRODUCTION: &str = "https://sp-api.golomtbank.com/api";
 

@@ -443,7 +443,7 @@ impl IpnProvider for Bank {
         let amount = Money::parse(amount, Currency::MNT)?;
         let mut event = IpnEvent::new(Subject::merchant(MerchantRef::parse(reference)?), proof, "push")
             .with_claim(Some(status(code)), Some(amount), Some(code));
-        event.text.clone_from(&self.state.lock().unwrap().says);
+        event.text = self.state.lock().unwrap().says.clone().map(FreeText::from);
         if self.state.lock().unwrap().saves_cards {
             event.saved_card = Some(saved());
         }
