@@ -190,6 +190,11 @@ const MUTANTS: &[Mutant] = &[
         &["payment::the_answer_about_another_payment_is_not_taken"],
     ),
     mutant(
+        Flaw::PrintsTheBanksWords,
+        &["secret::a_card_number_in_the_answer_of_query_is_not_shown"],
+        &["secret::a_card_number_in_the_answer_of_"],
+    ),
+    mutant(
         Flaw::TakesAnUnsignedAnswer,
         &[
             "answer::query_without_its_checksum_is_untrusted",
@@ -201,7 +206,8 @@ const MUTANTS: &[Mutant] = &[
 ];
 
 /// The groups of checks that take long.
-const LONG: [&str; 5] = ["outcome::", "write::", "read::", "answer::", "secret::errors_of_"];
+const LONG: [&str; 6] =
+    ["outcome::", "write::", "read::", "answer::", "secret::errors_of_", "secret::a_card_number_"];
 
 /// Whether a check is run on a mutant.
 fn concerns(mutant: &Mutant, check: &str) -> bool {

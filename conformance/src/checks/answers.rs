@@ -44,7 +44,7 @@ fn variants(body: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The genuine answer of an operation, and the name under which it leaves.
-async fn sample(world: &World, op: Op) -> Checked<(&'static str, HttpResponse)> {
+pub(super) async fn sample(world: &World, op: Op) -> Checked<(&'static str, HttpResponse)> {
     let learnt = op.learn(world).await?;
     let answer = world.wire.seen().into_iter().rev().find(|seen| seen.operation == learnt.operation);
     match answer.and_then(|seen| seen.answer) {

@@ -4,11 +4,13 @@ use std::error::Error as _;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use tulbur_core::Provider;
+use tulbur_core::{Error, HttpResponse, Provider};
 
+use super::answers::sample;
 use crate::broken::{Behaviour, Broken};
 use crate::check::List;
-use crate::ops::Op;
+use crate::members::{member, members};
+use crate::ops::{Op, Ready};
 use crate::wire::Trouble;
 use crate::world::{Checked, World, ensure};
 
@@ -18,6 +20,9 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider) {
         let name = op.name();
         list.add(format!("secret::errors_of_{name}_show_none"), move |world| errors(world, op));
         list.add(format!("secret::logs_of_{name}_show_none"), move |world| logs(world, op));
+        list.add(format!("secret::a_card_number_in_the_answer_of_{name}_is_not_shown"), move |world| {
+            card_number(world, op)
+        });
     }
 }
 
@@ -69,16 +74,63 @@ async fn errors(world: Arc<World>, op: Op) -> Checked {
         let result = ready.run(&world).await;
         world.wire.heal();
         if let Err(error) = result {
-            let mut text = format!("{error} {error:?} {error:#?} {:?} {:?}", error.code(), error.text());
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                write!(text, " {error} {error:?}").expect("a string takes every text");
-                cause = error.source();
-            }
-            hidden(&world, &format!("the error of {} after {status}", op.name()), &text)?;
+            hidden(&world, &format!("the error of {} after {status}", op.name()), &printed(&error))?;
         }
     }
     hidden(&world, "the log of these errors", &world.logs.text())
+}
+
+/// A card number as two writers have it. It is a test number of Visa's.
+const CARD: [&str; 2] = ["4111 1111 1111 1111", "4111111111111111"];
+
+/// The other side's words hold a card number: in each text of an answer in turn. It is in no error, and in nothing of a
+/// payment that people read.
+async fn card_number(world: Arc<World>, op: Op) -> Checked {
+    let (operation, genuine) = sample(&world, op).await?;
+    let texts =
+        members(&genuine.body).into_iter().filter(|member| member.value(&genuine.body).starts_with(b"\""));
+    for path in texts.map(|member| member.path).collect::<Vec<_>>() {
+        let ready = op.prepare(&world).await?;
+        let at = path.clone();
+        let change = move |answer: HttpResponse| {
+            let text = format!("\"card {}, x{}\"", CARD[0], CARD[1]);
+            match member(&answer.body, &at) {
+                Some(member) => {
+                    HttpResponse::new(answer.status, answer.headers.clone(), member.with(&answer.body, &text))
+                }
+                None => answer,
+            }
+        };
+        world.wire.reset();
+        world.wire.plan(operation, Trouble::Rewrite(Arc::new(change)), usize::MAX);
+        let shown = if let Ready::Query(payment) = &ready {
+            world
+                .try_query(payment)
+                .await
+                .map(|payment| format!("{:?} {:?} {:?}", payment.code, payment.text, payment.card))
+        } else {
+            ready.run(&world).await.map(|_| String::new())
+        };
+        world.wire.heal();
+        let shown = shown.unwrap_or_else(|error| printed(&error));
+        ensure!(
+            !CARD.iter().any(|card| shown.contains(card)),
+            "a card number in `{path}` of the answer of {} is shown",
+            op.name()
+        );
+    }
+    Ok(())
+}
+
+/// Everything that an error shows anywhere.
+fn printed(error: &Error) -> String {
+    let mut text = format!("{error} {error:?} {error:#?} {:?} {:?}", error.code(), error.text());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(text, " {error} {error:?}").expect("a string takes every text");
+        cause = error.source();
+    }
+    text
 }
 
 async fn logs(world: Arc<World>, op: Op) -> Checked {

@@ -55,6 +55,7 @@ pub(crate) enum Flaw {
     WaitsForAConfirmationThatCannotCome,
     TakesEveryNotificationForTheLastInvoice,
     TakesTheLastOfTwoMembers,
+    PrintsTheBanksWords,
     TakesAnUnsignedAnswer,
     NoneAndAnswersAreSigned,
 }
@@ -270,6 +271,13 @@ impl ToyBank {
         }
         let document: Document = serde_json::from_slice(&response.body)
             .map_err(|_| Error::unreadable(effect, response, "it is not the JSON of a payment"))?;
+        if self.has(Flaw::PrintsTheBanksWords)
+            && let Some(code) = document.code.as_deref().filter(|code| code.len() != 3)
+        {
+            // Its own message is clean; the cause of it is not.
+            let error = Error::unreadable(effect, response, "it has an unknown code");
+            return Err(error.with_source(std::io::Error::other(format!("the bank says {code}"))));
+        }
         if document.reference != asked && !self.has(Flaw::TakesAnAnswerAboutAnother) {
             let other = Error::new(ErrorKind::Untrusted, "it is about another payment");
             return Err(other.with_outcome(effect.outcome_when_lost()));
