@@ -50,6 +50,14 @@ impl<'a> Delivery<'a> {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The fields of the posted form, or of the query string for every other method.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) as [`Fields::parse`].
+    pub fn fields(&self) -> Result<Fields<'a>> {
+        if self.method == "POST" { self.body_fields() } else { self.query_fields() }
+    }
+
     /// The fields of the query string, whatever the method.
     ///
     /// # Errors

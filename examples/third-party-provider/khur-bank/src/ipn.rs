@@ -61,7 +61,7 @@ fn returned(delivery: &Delivery<'_>) -> Result<IpnEvent> {
     if delivery.method != "GET" || delivery.query.is_some_and(|query| query.len() > MOST) {
         return Err(malformed("payers come back by GET"));
     }
-    let fields = delivery.query_fields()?;
+    let fields = delivery.fields()?;
     let reference =
         fields.get("reference")?.ok_or_else(|| malformed("it is missing").with_field("reference"))?;
     let subject = Subject::merchant(MerchantRef::parse(reference)?);

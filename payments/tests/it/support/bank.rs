@@ -396,7 +396,7 @@ impl ChargeProvider for Bank {
 impl IpnProvider for Bank {
     fn verify(&self, delivery: &Delivery<'_>) -> Result<IpnEvent> {
         if delivery.channel == Channel::Return {
-            let fields = delivery.query_fields()?;
+            let fields = delivery.fields()?;
             let reference =
                 fields.get("ref")?.ok_or_else(|| Error::new(ErrorKind::Malformed, "no reference"))?;
             let status = match fields.get("code")? {

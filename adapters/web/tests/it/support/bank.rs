@@ -182,7 +182,7 @@ impl IpnProvider for FakeBank {
                 body["reference"].as_str().unwrap_or_default().to_owned()
             }
             tulbur_core::Channel::Return => delivery
-                .query_fields()?
+                .fields()?
                 .get("reference")?
                 .ok_or_else(|| Error::new(ErrorKind::Malformed, "it is missing").with_field("reference"))?
                 .to_owned(),
