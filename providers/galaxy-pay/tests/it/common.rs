@@ -162,7 +162,7 @@ pub(crate) fn invoice_request() -> CreateInvoice {
     request.return_urls = Some(ReturnUrls {
         success: url("https://shop.vn/ok"),
         failure: url("https://shop.vn/failed?order=7"),
-        cancel: url("shop://cancel"),
+        cancel: CallbackUrl::app("shop", "shop://cancel").unwrap(),
     });
     request.notify_url = Some(url("https://shop.vn/notify"));
     request
