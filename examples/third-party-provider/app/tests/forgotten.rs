@@ -11,7 +11,7 @@ fn a_crate_that_nothing_names_is_not_linked_and_the_error_says_what_to_write() {
         AccountConfig::new(AccountName::parse("till").unwrap(), ProviderId::parse("khur-bank").unwrap());
     let env = tulbur_reqwest::standard_env().unwrap();
     let error = registry.build(&account, &env).unwrap_err().to_string();
-    for words in ["`khur-bank`", "linked: none", "use its_crate as _;"] {
+    for words in ["`till`", "linked: none", "use its_crate as _;"] {
         assert!(error.contains(words), "{words}: {error}");
     }
 }
