@@ -33,7 +33,7 @@ fn an_unknown_id_lists_what_is_linked_and_the_remedies() {
         AccountConfig::new(AccountName::parse("till").unwrap(), ProviderId::parse("other-bank").unwrap());
     let env = tulbur_reqwest::standard_env().unwrap();
     let error = Registry::linked().unwrap().build(&account, &env).unwrap_err().to_string();
-    for words in ["`other-bank`", "linked: khur-bank", "feature", "use its_crate as _;", "Registry::with"] {
+    for words in ["`till`", "linked: khur-bank", "feature", "use its_crate as _;", "Registry::with"] {
         assert!(error.contains(words), "{words}: {error}");
     }
 }
