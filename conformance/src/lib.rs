@@ -32,6 +32,7 @@ mod suite;
 mod under_test;
 mod wire;
 mod world;
+mod writings;
 
 pub use check::{Check, Verdict};
 pub use counterpart::{Books, Counterpart, CounterpartError, Deed, OtherSideFault, Skill};
@@ -39,3 +40,4 @@ pub use counterpart::{Books, Counterpart, CounterpartError, Deed, OtherSideFault
 pub use sandbox::{SandboxCounterpart, Step};
 pub use suite::{Report, Suite, main};
 pub use under_test::{Acknowledgements, AnswerRules, Keys, Member, NotificationRules, Returned, UnderTest};
+pub use writings::CARD_WRITINGS;

@@ -19,7 +19,7 @@ pub enum Scheme {
     HmacSha512,
     /// SHA-256 of the message with the secret behind it: 64 characters.
     ///
-    /// Whoever sees a message and its signature can try secrets without asking anybody, so a short one is found.
+    /// An attacker who has one message and its signature can try secrets offline. A short secret is found in this way.
     SaltedSha256,
 }
 

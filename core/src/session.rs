@@ -164,7 +164,7 @@ impl<L: Login> Inner<L> {
         let result = AssertUnwindSafe(login).catch_unwind().await;
         let result = result.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the login panicked")));
         let mut state = self.state();
-        // Whoever asks next begins anew, or finds the token.
+        // The next call starts a new login, or finds the token.
         state.running = None;
         match result {
             Ok(ticket) => {

@@ -126,7 +126,7 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// What a provider or a payment says is for the shop, and goes to its log: a customer is told what to do.
+    /// The error of a provider or of the engine goes to the shop's log. The customer sees only the next step.
     fn of_a_payment(error: &Error) -> Self {
         tracing::warn!(%error, "not done");
         let (status, message) = match error {

@@ -13,6 +13,7 @@ use crate::members::{member, members};
 use crate::ops::{Op, Ready};
 use crate::wire::Trouble;
 use crate::world::{Checked, World, ensure};
+use crate::writings::CARD_WRITINGS;
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {
     list.add("secret::debug_shows_none", debug);
@@ -80,9 +81,6 @@ async fn errors(world: Arc<World>, op: Op) -> Checked {
     hidden(&world, "the log of these errors", &world.logs.text())
 }
 
-/// A card number as two writers have it. It is a test number of Visa's.
-const CARD: [&str; 2] = ["4111 1111 1111 1111", "4111111111111111"];
-
 /// The other side's words hold a card number: in each text of an answer in turn. It is in no error, and in nothing of a
 /// payment that people read.
 async fn card_number(world: Arc<World>, op: Op) -> Checked {
@@ -93,7 +91,7 @@ async fn card_number(world: Arc<World>, op: Op) -> Checked {
         let ready = op.prepare(&world).await?;
         let at = path.clone();
         let change = move |answer: HttpResponse| {
-            let text = format!("\"card {}, x{}\"", CARD[0], CARD[1]);
+            let text = format!("\"card {}, x{}\"", CARD_WRITINGS[1], CARD_WRITINGS[0]);
             match member(&answer.body, &at) {
                 Some(member) => {
                     HttpResponse::new(answer.status, answer.headers.clone(), member.with(&answer.body, &text))
@@ -114,7 +112,7 @@ async fn card_number(world: Arc<World>, op: Op) -> Checked {
         world.wire.heal();
         let shown = shown.unwrap_or_else(|error| printed(&error));
         ensure!(
-            !CARD.iter().any(|card| shown.contains(card)),
+            !CARD_WRITINGS.iter().any(|card| shown.contains(card)),
             "a card number in `{path}` of the answer of {} is shown",
             op.name()
         );

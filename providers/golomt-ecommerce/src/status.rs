@@ -1,7 +1,7 @@
 //! Maps the bank's codes and HTTP statuses to statuses and errors.
 //!
-//! Result codes (`errorCode` in answers and pushes, `status_code` in browser returns) are three characters; the bank's
-//! full list is not available. Known are:
+//! Result codes (`errorCode` in answers and pushes, `status_code` in browser returns) have three characters today. The
+//! older gateway's are like `300-51`, and are taken too. The bank's full list is not available. Known are:
 //!
 //! | code | the bank's words | our status | source |
 //! |---|---|---|---|

@@ -94,7 +94,7 @@ proptest! {
         }
     }
 
-    /// Fifteen digits are American Express's alone, and up to twelve nobody's.
+    /// Only American Express uses 15 digits. No issuer uses 12 digits or fewer.
     #[test]
     fn an_id_of_qpay_or_vnpay_stays(id in "([0-24-9][0-9]{14}|[0-9]{1,12})") {
         prop_assume!(!["5018", "5020", "5038", "5893", "6304", "6759", "6761", "6762", "6763"].iter().any(|p| id.starts_with(p)));

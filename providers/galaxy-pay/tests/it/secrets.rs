@@ -3,6 +3,7 @@
 use std::error::Error as _;
 
 use serde_json::{Value, json};
+use tulbur_conformance::CARD_WRITINGS;
 use tulbur_core::{Channel, Delivery, Phase, Provider, TransportError, TransportFault};
 
 use crate::common::*;
@@ -97,21 +98,9 @@ async fn debug_output_is_silent() {
     assert_silent(&format!("{delivery:?} {event:?}"));
 }
 
-/// The writings of one card number.
-const WRITINGS: [&str; 8] = [
-    "4111111111111111",
-    "4111 1111 1111 1111",
-    "4111-1111-1111-1111",
-    "4111.1111.1111.1111",
-    "4111\u{a0}1111\u{a0}1111\u{a0}1111",
-    "x4111111111111111",
-    "٤١١١١١١١١١١١١١١١",
-    "４１１１１１１１１１１１１１１１",
-];
-
 #[tokio::test]
 async fn a_card_number_in_the_gateways_words_is_hidden_in_every_writing() {
-    for number in WRITINGS {
+    for number in CARD_WRITINGS {
         let (gateway, script) = gateway();
         let mut data = queried("200", None);
         data["transactionDescription"] = format!("{}no card {number} here", "x ".repeat(90)).into();

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use tulbur_conformance::CARD_WRITINGS;
 use tulbur_core::{Channel, Delivery, Phase, Provider, TransportError, TransportFault};
 
 use crate::common::*;
@@ -91,21 +92,9 @@ async fn debug_output_is_silent() {
     assert_silent(&format!("{delivery:?} {:?}", bank.ipn().unwrap().verify(&delivery).unwrap()));
 }
 
-/// The writings of one card number.
-const WRITINGS: [&str; 8] = [
-    "4111111111111111",
-    "4111 1111 1111 1111",
-    "4111-1111-1111-1111",
-    "4111.1111.1111.1111",
-    "4111\u{a0}1111\u{a0}1111\u{a0}1111",
-    "x4111111111111111",
-    "٤١١١١١١١١١١١١١١١",
-    "４１１１１１１１１１１１１１１１",
-];
-
 #[tokio::test]
 async fn a_card_number_in_the_banks_words_is_hidden_in_every_writing() {
-    for number in WRITINGS {
+    for number in CARD_WRITINGS {
         let (bank, script) = bank();
         let paid = result(REFERENCE, Some("000"), "1500.00", Some(CARD))
             .replace("Голомт банк", number)
