@@ -188,7 +188,7 @@ impl AccountKeys {
     /// # use tulbur_core::{AccountKeys, Currency, FieldLength, MessageShape, PaymentStatus, Reading, SignedField};
     /// # fn prove(keys: &AccountKeys, values: [Option<&str>; 1], reading: &Reading<'_>) {
     /// let length = FieldLength::Exactly(values[0].unwrap_or_default().len());
-    /// let shape = MessageShape::joined([SignedField::reference(length)]);
+    /// let shape = MessageShape::joined([SignedField::reference("ref", length)]);
     /// keys.prove(&shape, values, None, reading);
     /// # }
     /// ```
@@ -291,16 +291,16 @@ mod tests {
     }
 
     static FIXED: MessageShape<4> = MessageShape::joined([
-        SignedField::reference(FieldLength::OfReferences),
-        SignedField::result(FieldLength::Exactly(3)),
-        SignedField::amount(FieldLength::UpTo(20)),
-        SignedField::other(FieldLength::NoneOr(64)),
+        SignedField::reference("ref", FieldLength::OfReferences),
+        SignedField::result("code", FieldLength::Exactly(3)),
+        SignedField::amount("amount", FieldLength::UpTo(20)),
+        SignedField::other("other", FieldLength::NoneOr(64)),
     ]);
     static OPEN_CODE: MessageShape<4> = MessageShape::joined([
-        SignedField::reference(FieldLength::OfReferences),
-        SignedField::result(FieldLength::Code { success: "000", most: 16 }),
-        SignedField::amount(FieldLength::UpTo(20)),
-        SignedField::other(FieldLength::NoneOr(64)),
+        SignedField::reference("ref", FieldLength::OfReferences),
+        SignedField::result("code", FieldLength::Code { success: "000", most: 16 }),
+        SignedField::amount("amount", FieldLength::UpTo(20)),
+        SignedField::other("other", FieldLength::NoneOr(64)),
     ]);
 
     fn status(code: &str) -> PaymentStatus {
@@ -349,20 +349,20 @@ mod tests {
     #[test]
     fn a_shape_that_reads_in_two_ways_is_never_signed() {
         static TWO_OPEN: MessageShape<3> = MessageShape::joined([
-            SignedField::reference(FieldLength::UpTo(20)),
-            SignedField::result(FieldLength::Exactly(3)),
-            SignedField::amount(FieldLength::UpTo(20)),
+            SignedField::reference("ref", FieldLength::UpTo(20)),
+            SignedField::result("code", FieldLength::Exactly(3)),
+            SignedField::amount("amount", FieldLength::UpTo(20)),
         ]);
         static SHORT_TOKEN: MessageShape<4> = MessageShape::joined([
-            SignedField::reference(FieldLength::OfReferences),
-            SignedField::result(FieldLength::Exactly(3)),
-            SignedField::amount(FieldLength::UpTo(20)),
-            SignedField::other(FieldLength::NoneOr(4)),
+            SignedField::reference("ref", FieldLength::OfReferences),
+            SignedField::result("code", FieldLength::Exactly(3)),
+            SignedField::amount("amount", FieldLength::UpTo(20)),
+            SignedField::other("other", FieldLength::NoneOr(4)),
         ]);
         static CODE_APART: MessageShape<3> = MessageShape::joined([
-            SignedField::result(FieldLength::Code { success: "000", most: 6 }),
-            SignedField::reference(FieldLength::OfReferences),
-            SignedField::amount(FieldLength::UpTo(20)),
+            SignedField::result("code", FieldLength::Code { success: "000", most: 6 }),
+            SignedField::reference("ref", FieldLength::OfReferences),
+            SignedField::amount("amount", FieldLength::UpTo(20)),
         ]);
         let keys = keys(Scheme::HmacSha256);
         assert!(is_hint(&prove_with(&keys, &TWO_OPEN, [Some("abcd1234"), Some("000"), Some("1")])));
@@ -383,6 +383,7 @@ mod tests {
         for (code, amount) in [
             (Some("0001"), Some("500.00")),
             (Some("000-54"), Some("1500.00")),
+            (Some("0011."), Some("0")),
             (Some("00"), Some("01500.00")),
             (None, Some("0001500.00")),
             (Some("000"), Some("01500.00")),
@@ -403,9 +404,9 @@ mod tests {
         static SEPARATED: MessageShape<3> = MessageShape::separated(
             "|",
             [
-                SignedField::reference(FieldLength::UpTo(20)),
-                SignedField::result(FieldLength::UpTo(4)),
-                SignedField::amount(FieldLength::UpTo(20)),
+                SignedField::reference("ref", FieldLength::UpTo(20)),
+                SignedField::result("code", FieldLength::UpTo(4)),
+                SignedField::amount("amount", FieldLength::UpTo(20)),
             ],
         );
         let keys = keys(Scheme::HmacSha256);

@@ -29,7 +29,8 @@ pub enum FieldLength {
     /// The one length that all references of the account have, by its [`RefRule`](crate::RefRule). Where the rule
     /// allows several lengths, a message without separators proves nothing.
     OfReferences,
-    /// A result code of one byte to `most`, directly before the amount, where exactly one code means success.
+    /// A result code of one byte to `most`, directly before the amount, where exactly one code means success. Its
+    /// characters are letters, digits and hyphens.
     ///
     /// A text that begins with `success` is read as a success and as nothing else, so that no failure can be turned
     /// into a success by moving borders. Which failure it is may not be certain.
@@ -41,32 +42,33 @@ pub enum FieldLength {
     },
 }
 
-/// One field of a signed message.
+/// One field of a signed message: its name on the wire, for errors, its meaning and its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignedField {
+    pub(crate) name: &'static str,
     pub(crate) role: Role,
     pub(crate) length: FieldLength,
 }
 
 impl SignedField {
     /// The merchant's reference of the payment.
-    pub const fn reference(length: FieldLength) -> Self {
-        Self { role: Role::Reference, length }
+    pub const fn reference(name: &'static str, length: FieldLength) -> Self {
+        Self { name, role: Role::Reference, length }
     }
 
     /// The result code.
-    pub const fn result(length: FieldLength) -> Self {
-        Self { role: Role::Result, length }
+    pub const fn result(name: &'static str, length: FieldLength) -> Self {
+        Self { name, role: Role::Result, length }
     }
 
     /// The amount.
-    pub const fn amount(length: FieldLength) -> Self {
-        Self { role: Role::Amount, length }
+    pub const fn amount(name: &'static str, length: FieldLength) -> Self {
+        Self { name, role: Role::Amount, length }
     }
 
     /// Any other field.
-    pub const fn other(length: FieldLength) -> Self {
-        Self { role: Role::Other, length }
+    pub const fn other(name: &'static str, length: FieldLength) -> Self {
+        Self { name, role: Role::Other, length }
     }
 }
 
@@ -76,9 +78,9 @@ impl SignedField {
 /// use tulbur_core::{FieldLength, MessageShape, SignedField};
 ///
 /// static NOTIFICATION: MessageShape<3> = MessageShape::joined([
-///     SignedField::reference(FieldLength::OfReferences),
-///     SignedField::result(FieldLength::Exactly(3)),
-///     SignedField::amount(FieldLength::UpTo(20)),
+///     SignedField::reference("ref", FieldLength::OfReferences),
+///     SignedField::result("code", FieldLength::Exactly(3)),
+///     SignedField::amount("amount", FieldLength::UpTo(20)),
 /// ]);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,6 +124,26 @@ impl<const N: usize> MessageShape<N> {
         }
     }
 
+    /// Checks result and amount in the answer to our own question, whose reference is known from the question. An
+    /// answer about an open payment may lack both.
+    ///
+    /// Characters that wandered into a neighbour leave a checksum right and the meaning wrong: each value must stand
+    /// in its place, and no failure may hide a success. Other fields are left to the caller.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Untrusted`], with the field that is out of its place.
+    pub fn check_answer(&self, values: [Option<&str>; N]) -> Result<()> {
+        for (at, field) in self.fields.iter().enumerate() {
+            if matches!(field.role, Role::Result | Role::Amount)
+                && let Some(value) = values[at]
+            {
+                in_place(*field, value)?;
+            }
+            no_hidden_success(&self.fields[at..], &values[at..])?;
+        }
+        Ok(())
+    }
+
     /// Whether these values stand in their places, and their text can be read in one way only.
     pub(crate) fn reads_in_one_way(&self, values: &[Option<&str>; N], references: Option<usize>) -> bool {
         let fields = || self.fields.iter().map(|field| resolve(*field, references));
@@ -132,7 +154,7 @@ impl<const N: usize> MessageShape<N> {
             return !values.iter().flatten().any(|value| value.contains(self.separator));
         }
         let fields: Vec<SignedField> = fields().flatten().collect();
-        borders_are_known(&fields) && no_hidden_success(&fields, values)
+        borders_are_known(&fields) && (0..N).all(|at| no_hidden_success(&fields[at..], &values[at..]).is_ok())
     }
 }
 
@@ -147,15 +169,35 @@ fn resolve(field: SignedField, references: Option<usize>) -> Option<SignedField>
 }
 
 fn fits(field: SignedField, value: Option<&str>) -> bool {
-    match (field.length, value.map(str::len)) {
-        (FieldLength::Exactly(length) | FieldLength::NoneOr(length), Some(given)) => given == length,
-        (FieldLength::NoneOr(_), None) => true,
-        (FieldLength::UpTo(most) | FieldLength::Code { most, .. }, Some(given)) => {
-            (1..=most).contains(&given)
-        }
-        (FieldLength::Exactly(_) | FieldLength::UpTo(_) | FieldLength::Code { .. }, None)
-        | (FieldLength::OfReferences, _) => false,
+    match value {
+        Some(value) => in_place(field, value).is_ok(),
+        None => matches!(field.length, FieldLength::NoneOr(_)),
     }
+}
+
+/// Checks that a value stands in its place, as far as the value alone can say.
+fn in_place(field: SignedField, value: &str) -> Result<()> {
+    let given = value.len();
+    let fits = match field.length {
+        FieldLength::Exactly(length) | FieldLength::NoneOr(length) => given == length,
+        FieldLength::UpTo(most) => (1..=most).contains(&given),
+        FieldLength::Code { most, .. } => {
+            (1..=most).contains(&given) && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        }
+        FieldLength::OfReferences => false,
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(out_of_place(
+            field,
+            "its length or its characters are not a value's, and it may hold parts of others",
+        ))
+    }
+}
+
+fn out_of_place(field: SignedField, why: &'static str) -> Error {
+    Error::new(ErrorKind::Untrusted, why).with_field(field.name)
 }
 
 /// Whether the fields' lengths say where each begins.
@@ -192,19 +234,24 @@ fn borders_are_known(fields: &[SignedField]) -> bool {
     }
 }
 
-/// Whether what follows a code of open length could be read as a success although the code says something else.
-fn no_hidden_success(fields: &[SignedField], values: &[Option<&str>]) -> bool {
-    fields.iter().enumerate().all(|(at, field)| {
-        let FieldLength::Code { success, .. } = field.length else { return true };
-        let code = values[at].unwrap_or_default();
-        let amount = values.get(at + 1).copied().flatten().unwrap_or_default();
-        let leading_zero = amount.len() > 1 && amount.starts_with('0') && !amount.starts_with("0.");
-        if leading_zero {
-            return false;
-        }
-        let rest = values[at..].iter().copied().flatten().collect::<Vec<_>>().concat();
-        code == success || !rest.starts_with(success)
-    })
+/// Checks that what begins with a code of open length cannot be read as a success although the code says something
+/// else. Fields and values begin with the code's; the amount is the next.
+fn no_hidden_success(fields: &[SignedField], values: &[Option<&str>]) -> Result<()> {
+    let [code, behind @ ..] = fields else { return Ok(()) };
+    let FieldLength::Code { success, .. } = code.length else { return Ok(()) };
+    let rest = values.iter().copied().flatten().collect::<Vec<_>>().concat();
+    if values.first().copied().flatten() != Some(success) && rest.starts_with(success) {
+        return Err(out_of_place(
+            *code,
+            "with the values after it, it may be a payment whose borders were moved",
+        ));
+    }
+    let amount = values.get(1).copied().flatten().unwrap_or_default();
+    if amount.len() > 1 && amount.starts_with('0') && !amount.starts_with("0.") {
+        let field = behind.first().copied().unwrap_or(*code);
+        return Err(out_of_place(field, "it begins with zeros, and may hold parts of the code before it"));
+    }
+    Ok(())
 }
 
 /// The order in which pairs are signed.

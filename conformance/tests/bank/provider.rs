@@ -137,9 +137,9 @@ fn info() -> Result<ProviderInfo> {
 }
 
 static NOTIFICATION: MessageShape<3> = MessageShape::joined([
-    SignedField::reference(FieldLength::OfReferences),
-    SignedField::result(FieldLength::Exactly(3)),
-    SignedField::amount(FieldLength::UpTo(12)),
+    SignedField::reference("reference", FieldLength::OfReferences),
+    SignedField::result("result", FieldLength::Exactly(3)),
+    SignedField::amount("amount", FieldLength::UpTo(12)),
 ]);
 
 impl ToyBank {

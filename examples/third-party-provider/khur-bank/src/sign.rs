@@ -31,9 +31,9 @@ pub(crate) fn check(keys: &AccountKeys, values: &[&str], checksum: &str) -> Resu
 static NOTIFICATION: MessageShape<3> = MessageShape::separated(
     BETWEEN,
     [
-        SignedField::reference(FieldLength::OfReferences),
-        SignedField::result(FieldLength::Exactly(RESULT)),
-        SignedField::amount(FieldLength::UpTo(AMOUNT)),
+        SignedField::reference("reference", FieldLength::OfReferences),
+        SignedField::result("result", FieldLength::Exactly(RESULT)),
+        SignedField::amount("amount", FieldLength::UpTo(AMOUNT)),
     ],
 );
 

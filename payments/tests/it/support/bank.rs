@@ -98,9 +98,9 @@ pub struct State {
 }
 
 static PUSH: MessageShape<3> = MessageShape::joined([
-    SignedField::reference(FieldLength::OfReferences),
-    SignedField::result(FieldLength::Exactly(3)),
-    SignedField::amount(FieldLength::UpTo(20)),
+    SignedField::reference("reference", FieldLength::OfReferences),
+    SignedField::result("result", FieldLength::Exactly(3)),
+    SignedField::amount("amount", FieldLength::UpTo(20)),
 ]);
 
 pub struct Bank {

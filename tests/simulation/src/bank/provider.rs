@@ -368,10 +368,10 @@ fn code_status(code: &str) -> PaymentStatus {
 }
 
 static NORTH: MessageShape<4> = MessageShape::joined([
-    SignedField::reference(FieldLength::OfReferences),
-    SignedField::result(FieldLength::Exactly(3)),
-    SignedField::amount(FieldLength::UpTo(20)),
-    SignedField::other(FieldLength::Exactly(4)),
+    SignedField::reference("reference", FieldLength::OfReferences),
+    SignedField::result("result", FieldLength::Exactly(3)),
+    SignedField::amount("amount", FieldLength::UpTo(20)),
+    SignedField::other("other", FieldLength::Exactly(4)),
 ]);
 
 impl SimBank {
