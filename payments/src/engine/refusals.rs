@@ -1,13 +1,18 @@
-//! Bounds the work that refused notifications make: how many are stored at one time, and how many lines are logged.
+//! Bounds the work that refused notifications make: how many are stored at one time, how fast the
+//! others are answered, and how many lines are logged.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tulbur_core::Monotonic;
+use tulbur_core::{Clock, Monotonic};
 
 /// So many are being stored at one time. What comes beyond is answered and counted, and not stored.
 const AT_ONCE: usize = 8;
+/// So long the answer to one waits that is not stored, so that a flood does not take the processor from genuine ones.
+const WAIT: Duration = Duration::from_millis(100);
+/// So many wait at one time. What comes beyond is answered at once, so that waiting takes no more memory than this.
+const WAITING: usize = 8192;
 /// So many lines are written into the log in each period.
 const LINES: u32 = 5;
 /// The period.
@@ -17,6 +22,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Refusals {
     pub(super) room: Semaphore,
+    waiting: Semaphore,
     lines: Mutex<Lines>,
 }
 
@@ -30,11 +36,18 @@ struct Lines {
 
 impl Default for Refusals {
     fn default() -> Self {
-        Self { room: Semaphore::new(AT_ONCE), lines: Mutex::default() }
+        Self { room: Semaphore::new(AT_ONCE), waiting: Semaphore::new(WAITING), lines: Mutex::default() }
     }
 }
 
 impl Refusals {
+    /// Waits before one that is not stored is answered.
+    pub(super) async fn slow_down(&self, clock: &dyn Clock) {
+        if let Ok(_place) = self.waiting.try_acquire() {
+            clock.sleep(WAIT).await;
+        }
+    }
+
     /// Whether a line may be written now; and how many were left out in a period that is over, to be said first.
     pub(super) fn line(&self, now: Monotonic) -> (bool, u64) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);

@@ -22,6 +22,7 @@ impl Inner {
         }
         let Ok(_room) = self.refusals.room.try_acquire() else {
             metrics::refused_not_kept();
+            self.refusals.slow_down(&*self.clock).await;
             return;
         };
         let id = self.ids.uuid_v7();
@@ -46,6 +47,7 @@ impl Inner {
     pub(crate) async fn keep_unsigned(&self, entry: InboxEntry) {
         let Ok(_room) = self.refusals.room.try_acquire() else {
             metrics::refused_not_kept();
+            self.refusals.slow_down(&*self.clock).await;
             return;
         };
         self.store_refused(entry).await;
