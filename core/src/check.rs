@@ -3,10 +3,10 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::info::ProviderInfo;
 use crate::money::{Currency, Money};
-use crate::next::Language;
+use crate::next::{CallbackUrl, Language};
 use crate::options::Options;
 use crate::provider::Provider;
-use crate::request::{Capture, ChargeRequest, CreateCardSetup, CreateInvoice};
+use crate::request::{Capture, ChargeRequest, CreateCardSetup, CreateInvoice, ReturnUrls};
 
 impl CreateInvoice {
     /// Checks what every provider checks: amount, currency, range, reference, way, and the options' owner.
@@ -27,6 +27,8 @@ impl CreateInvoice {
             return Err(unsupported("capture", format!("{} takes the money at once", info.name)));
         }
         check_language(self.language, info)?;
+        check_description(&self.description, info)?;
+        check_addresses(self.return_urls.as_ref(), self.notify_url.as_ref(), info)?;
         check_owner(self.options.as_ref(), info)
     }
 }
@@ -40,6 +42,7 @@ impl CreateCardSetup {
         let info = provider.info();
         info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
         check_language(self.language, info)?;
+        check_addresses(self.return_urls.as_ref(), self.notify_url.as_ref(), info)?;
         check_owner(self.options.as_ref(), info)
     }
 }
@@ -54,6 +57,8 @@ impl ChargeRequest {
         check_amount(self.amount, info)?;
         info.ref_rule.check(&self.merchant_ref).map_err(|e| Error::from(e).with_field("merchant_ref"))?;
         check_language(self.language, info)?;
+        check_description(&self.description, info)?;
+        check_addresses(self.return_urls.as_ref(), self.notify_url.as_ref(), info)?;
         check_owner(self.options.as_ref(), info)
     }
 }
@@ -85,6 +90,39 @@ pub fn check_amount(amount: Money, info: &ProviderInfo) -> Result<()> {
             "amount",
             format!("{amount} is outside what {} takes: {} to {}", info.name, range.start(), range.end()),
         ));
+    }
+    Ok(())
+}
+
+fn check_description(text: &str, info: &ProviderInfo) -> Result<()> {
+    let Some(rule) = info.description else { return Ok(()) };
+    let invalid = |why: String| Err(Error::invalid("description", why));
+    let length = text.chars().count();
+    if length > rule.most {
+        return invalid(format!("it has {length} characters; {} takes at most {}", info.name, rule.most));
+    }
+    if let Some(bad) = text.chars().find(|c| c.is_control() || rule.ascii && !c.is_ascii()) {
+        let takes =
+            if rule.ascii { "ASCII text without control characters" } else { "no control characters" };
+        return invalid(format!("`{}` is not taken; {} takes {takes}", bad.escape_debug(), info.name));
+    }
+    Ok(())
+}
+
+fn check_addresses(
+    returns: Option<&ReturnUrls>,
+    notify: Option<&CallbackUrl>,
+    info: &ProviderInfo,
+) -> Result<()> {
+    let Some(most) = info.longest_address else { return Ok(()) };
+    let returns = returns.map(|urls| [&urls.success, &urls.failure, &urls.cancel]).into_iter().flatten();
+    let named = returns.map(|url| ("return_urls", url)).chain(notify.map(|url| ("notify_url", url)));
+    for (field, url) in named {
+        let length = url.as_str().chars().count();
+        if length > most {
+            let why = format!("it has {length} characters; {} takes at most {most}", info.name);
+            return Err(Error::invalid(field, why));
+        }
     }
     Ok(())
 }

@@ -59,17 +59,21 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
+    /// A request without a body.
+    pub fn new(operation: &'static str, effect: Effect, method: Method, url: Url) -> Self {
+        Self { operation, effect, method, url, headers: Vec::new(), body: Bytes::new(), send_by: None }
+    }
+
     /// A POST with a JSON body that is already serialised.
     pub fn post_json(operation: &'static str, effect: Effect, url: Url, body: impl Into<Bytes>) -> Self {
-        Self {
-            operation,
-            effect,
-            method: Method::Post,
-            url,
-            headers: vec![("content-type", Zeroizing::new("application/json".into()))],
-            body: body.into(),
-            send_by: None,
-        }
+        Self::new(operation, effect, Method::Post, url).with_body("application/json", body)
+    }
+
+    /// With a body that is already serialised, and its content type. Any method can have one.
+    #[must_use]
+    pub fn with_body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self.with_header("content-type", content_type)
     }
 
     /// With the moment before which it must be on its way: what the caller's write request says.

@@ -129,6 +129,18 @@ pub enum ProofBy {
     SignedIpn,
 }
 
+/// When a payment of this flow is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asking {
+    /// By a schedule, from opening on.
+    #[default]
+    BySchedule,
+    /// Not by a schedule, because the provider forbids it: when a hint comes, while somebody looks, and once when the
+    /// payer's time is over.
+    OnHint,
+}
+
 /// How often it makes sense to ask while somebody waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Poll {
@@ -187,6 +199,8 @@ pub struct FlowInfo {
     pub proof: ProofBy,
     /// How long a payer has; none if unknown.
     pub lifetime: Option<Duration>,
+    /// When to ask.
+    pub asking: Asking,
     /// How often to ask.
     pub poll: Poll,
     /// How long the write that starts it may take, with a login before it and every repeat. After that,
@@ -208,7 +222,7 @@ impl FlowInfo {
     /// A flow of which only the least is known.
     ///
     /// An unknown reference proves nothing, a query is the only proof (or a signed notification, where nothing can be
-    /// asked), how long a payer has is unknown, the first question is worth asking after 15 seconds and the next ones
+    /// asked), it is asked about by a schedule, how long a payer has is unknown, the first question is worth asking after 15 seconds and the next ones
     /// every 10, a write may take [`WRITE_WITHIN`](Self::WRITE_WITHIN) and a confirmation
     /// [`CONFIRM_WITHIN`](Self::CONFIRM_WITHIN). Each of these has a setter.
     pub fn new(flow: Flow, start: FlowStart, effect: FlowEffect, query_by: QueryBy) -> Self {
@@ -221,6 +235,7 @@ impl FlowInfo {
             not_found: NotFound::ProvesNothing,
             proof,
             lifetime: None,
+            asking: Asking::BySchedule,
             poll: Poll { first: Duration::from_secs(15), every: Duration::from_secs(10) },
             write_within: Self::WRITE_WITHIN,
             confirm_within: Self::CONFIRM_WITHIN,
@@ -246,6 +261,13 @@ impl FlowInfo {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Option<Duration>) -> Self {
         self.lifetime = lifetime;
+        self
+    }
+
+    /// With when to ask.
+    #[must_use]
+    pub fn asking(mut self, asking: Asking) -> Self {
+        self.asking = asking;
         self
     }
 
@@ -278,11 +300,47 @@ impl FlowInfo {
     }
 }
 
+/// What of a payment one refund can give back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefundPart {
+    /// Any amount up to what is left.
+    Any,
+    /// The whole payment.
+    Whole,
+    /// One whole part of a payment that came in parts ([`PaidPart`](crate::PaidPart)), where that part can be given back.
+    WholePart,
+}
+
+/// Which text a provider takes as a description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TextRule {
+    /// The most characters.
+    pub most: usize,
+    /// Whether only ASCII is taken.
+    pub ascii: bool,
+}
+
+impl TextRule {
+    /// Any text of at most so many characters.
+    pub fn new(most: usize) -> Self {
+        Self { most, ascii: false }
+    }
+
+    /// Of ASCII characters only.
+    #[must_use]
+    pub fn ascii(mut self) -> Self {
+        self.ascii = true;
+        self
+    }
+}
+
 /// What refunds an account can make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundRule {
-    /// Whether less than the whole amount can be refunded.
-    pub partial: bool,
+    /// What of a payment can be refunded at a time.
+    pub part: RefundPart,
     /// Whether one payment can be refunded several times.
     pub repeated: bool,
     /// How long after the payment; none if unknown.
@@ -341,6 +399,10 @@ pub struct ProviderInfo {
     pub ref_rule: RefRule,
     /// The least and the most that one payment may be, where known.
     pub amounts: Option<AmountRange>,
+    /// Which descriptions it takes, where known. A control character is never taken.
+    pub description: Option<TextRule>,
+    /// The most characters of a return or notification address, where known.
+    pub longest_address: Option<usize>,
     /// What refunds it makes, if any.
     pub refunds: Option<RefundRule>,
     /// What captures it makes, if any.
@@ -372,6 +434,8 @@ impl ProviderInfo {
             flows: Vec::new(),
             ref_rule,
             amounts: None,
+            description: None,
+            longest_address: None,
             refunds: None,
             captures: None,
             notify: NotifyAddress::None,

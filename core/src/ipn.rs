@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::money::Money;
-use crate::proof::Proof;
+use crate::proof::{Proof, Voucher};
 use crate::redacted::FreeText;
 use crate::reference::{MerchantRef, ProviderRef};
 use crate::status::{CardInfo, PaymentStatus, SavedCard};
@@ -127,11 +127,19 @@ pub struct IpnEvent {
     pub card: CardInfo,
     /// A card that was saved on the way.
     pub saved_card: Option<SavedCard>,
+    /// Whether it is a test of the provider's own and about no payment. It is answered, counted and forgotten.
+    pub is_test: bool,
     repeat_key: String,
     meaning: Meaning,
 }
 
 impl IpnEvent {
+    /// A genuine test message of the provider: nothing follows from it.
+    pub fn test_message() -> Self {
+        let event = Self::new(Subject::default(), Proof::Hint(Voucher::Nobody), "test");
+        Self { is_test: true, ..event }
+    }
+
     /// An event about a subject. `event` names it among the subject's events, so that a repeat is recognised:
     /// the provider's own event id where there is one, else what kind of message it is.
     pub fn new(subject: Subject, proof: Proof, event: &str) -> Self {
@@ -150,6 +158,7 @@ impl IpnEvent {
             text: None,
             card: CardInfo::default(),
             saved_card: None,
+            is_test: false,
             repeat_key,
             meaning: Meaning::of(&[]),
         }

@@ -54,8 +54,8 @@ pub use http::{
 };
 pub use ids::{IdSource, RandomIds, SequenceIds};
 pub use info::{
-    Ability, AmountRange, CaptureRule, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress,
-    OperationInfo, Poll, ProofBy, ProviderInfo, QueryBy, RefundRule, Way,
+    Ability, AmountRange, Asking, CaptureRule, FlowEffect, FlowInfo, FlowStart, NotFound, NotifyAddress,
+    OperationInfo, Poll, ProofBy, ProviderInfo, QueryBy, RefundPart, RefundRule, TextRule, Way,
 };
 pub use ipn::{Channel, Delivery, IpnEvent, IpnOutcome, Meaning, Reply, Subject};
 pub use keys::{Scheme, SigningKeys};
@@ -65,15 +65,15 @@ pub use next::{
 };
 pub use options::{Options, ProviderOptions, read_options};
 pub use outcome::{Effect, Outcome};
-pub use proof::{AccountKeys, IpnFacts, Proof, Reading, Verified};
+pub use proof::{AccountKeys, IpnFacts, Proof, Reading, Verified, Voucher};
 pub use provider::{
     CancelProvider, CaptureProvider, ChargeProvider, InvoiceProvider, IpnProvider, Provider, QrProvider,
     QueryProvider, RefundProvider, TokenVaultProvider, TokenizeProvider, VoidProvider, abilities,
 };
 pub use redacted::{FreeText, MaskedNumber};
 pub use reference::{
-    AccountName, Alphabet, ChargeRef, Flow, MerchantRef, OperationRef, OrderRef, PaymentRef, ProviderId,
-    ProviderRef, RefRule, ReferenceError,
+    AccountName, Alphabet, ChargeRef, CustomerRef, Flow, MerchantRef, OperationRef, OrderRef, PaymentRef,
+    ProviderId, ProviderRef, RefRule, ReferenceError,
 };
 pub use registry::{BuildEnv, ProviderFactory, Registration, Registry};
 pub use request::{
@@ -84,7 +84,7 @@ pub use request::{
 pub use secret::{CardToken, check_credential};
 pub use session::{Login, Session, Ticket};
 pub use shape::{FieldLength, MessageShape, PairOrder, PairShape, SignedField, SignedPairs};
-pub use status::{CardInfo, OperationState, Payment, PaymentStatus, SavedCard};
+pub use status::{CardInfo, OperationState, PaidPart, Payment, PaymentStatus, SavedCard};
 pub use written::AmountNotation;
 
 #[doc(hidden)]

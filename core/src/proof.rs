@@ -84,10 +84,20 @@ pub enum Proof {
     /// Its checksum covers reference, amount and result, unambiguously. This may move a payment.
     Signed(Verified<IpnFacts>),
     /// It says that something happened; only a query can prove what.
-    Hint {
-        /// Whether some checksum was right, although it does not cover everything.
-        checked: bool,
-    },
+    Hint(Voucher),
+}
+
+/// Who stands for a message that proves nothing: how soon it makes us ask, and whether it may be about a payment of ours
+/// that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Voucher {
+    /// A checksum was right, although it does not cover everything.
+    Checksum,
+    /// The secret in the address that it came to, which one payment has: for providers that sign nothing. It says so
+    /// only where the notification came to such an address; elsewhere it is [`Nobody`](Self::Nobody).
+    Address,
+    /// Nobody: anybody can have sent it.
+    Nobody,
 }
 
 /// A function that reads one text of a message.
@@ -203,7 +213,7 @@ impl AccountKeys {
         reading: &Reading<'_>,
     ) -> Result<Proof> {
         shape.check(&self.keys, values, received)?;
-        let hint = Proof::Hint { checked: true };
+        let hint = Proof::Hint(Voucher::Checksum);
         if !shape.reads_in_one_way(&values, self.references) {
             return Ok(hint);
         }
@@ -321,7 +331,7 @@ mod tests {
     }
 
     fn is_hint(proof: &Proof) -> bool {
-        matches!(proof, Proof::Hint { checked: true })
+        matches!(proof, Proof::Hint(Voucher::Checksum))
     }
 
     #[test]

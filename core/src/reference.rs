@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::ids::IdSource;
 use crate::money::Money;
 
@@ -130,6 +131,13 @@ text_name!(
     /// that fits.
     MerchantRef,
     "merchant reference",
+    255
+);
+
+text_name!(
+    /// The shop's own key of a customer: to whom saved cards belong, and who pays.
+    CustomerRef,
+    "customer reference",
     255
 );
 
@@ -361,18 +369,29 @@ pub struct PaymentRef {
     pub charge_ref: Option<ChargeRef>,
     /// Which way it goes.
     pub flow: Flow,
+    /// When it was asked for, by our time; none for a reference that was written by hand. Some providers want it with
+    /// every later call.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
 }
 
 impl PaymentRef {
     /// A reference to something that the provider has not answered about yet.
     pub fn new(merchant_ref: MerchantRef, amount: Option<Money>, flow: Flow) -> Self {
-        Self { merchant_ref, amount, provider_ref: None, charge_ref: None, flow }
+        Self { merchant_ref, amount, provider_ref: None, charge_ref: None, flow, created_at: None }
     }
 
     /// With the provider's id of the invoice.
     #[must_use]
     pub fn with_provider_ref(mut self, provider_ref: ProviderRef) -> Self {
         self.provider_ref = Some(provider_ref);
+        self
+    }
+
+    /// With the time when it was asked for.
+    #[must_use]
+    pub fn with_created_at(mut self, moment: Timestamp) -> Self {
+        self.created_at = Some(moment);
         self
     }
 
@@ -391,6 +410,7 @@ impl PaymentRef {
         if self.charge_ref.is_none() {
             self.charge_ref.clone_from(&newer.charge_ref);
         }
+        self.created_at = self.created_at.or(newer.created_at);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Defines the requests to a provider, and its answers.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use crate::money::Money;
 use crate::next::{CallbackUrl, Language, NextAction};
 use crate::options::Options;
 use crate::redacted::FreeText;
-use crate::reference::{MerchantRef, OperationRef, PaymentRef, ProviderRef};
+use crate::reference::{ChargeRef, CustomerRef, MerchantRef, OperationRef, PaymentRef, ProviderRef};
 use crate::secret::CardToken;
 use crate::status::{Payment, PaymentStatus, SavedCard};
 
@@ -34,6 +35,8 @@ pub struct Payer {
     pub email: Option<String>,
     /// Name.
     pub name: Option<String>,
+    /// The address of the payer's device, as the application saw it.
+    pub address: Option<IpAddr>,
 }
 
 impl fmt::Debug for Payer {
@@ -43,6 +46,7 @@ impl fmt::Debug for Payer {
             .field("phone", &shown(&self.phone))
             .field("email", &shown(&self.email))
             .field("name", &shown(&self.name))
+            .field("address", &if self.address.is_some() { "set" } else { "none" })
             .finish()
     }
 }
@@ -84,6 +88,10 @@ pub struct CreateInvoice {
     pub language: Language,
     /// Who pays.
     pub payer: Payer,
+    /// The shop's key of the customer, where it has one.
+    pub customer: Option<CustomerRef>,
+    /// When it was asked for; the same when the request is built again.
+    pub created_at: Option<Timestamp>,
     /// Where the payer comes back to.
     pub return_urls: Option<ReturnUrls>,
     /// Where notifications go, for providers that are told with each request.
@@ -113,6 +121,8 @@ impl CreateInvoice {
             description: description.into(),
             language: Language::default(),
             payer: Payer::default(),
+            customer: None,
+            created_at: None,
             return_urls: None,
             notify_url: None,
             expires_at: None,
@@ -163,8 +173,15 @@ pub struct RefundRequest {
     pub operation_ref: OperationRef,
     /// How much.
     pub amount: Money,
+    /// How much was taken for the payment in all, where that is known: a refund of all of it is another request at some
+    /// providers.
+    pub taken: Option<Money>,
+    /// The part to give back, of a payment that came in parts.
+    pub part: Option<ChargeRef>,
     /// Why, for people.
     pub reason: String,
+    /// Who asks for it, for the provider's books: a person or a system of the shop.
+    pub by: Option<String>,
     /// The moment before which the request must be on its way; none if there is no such limit.
     ///
     /// The provider hands it to the [`HttpRequest`](crate::HttpRequest) of each write that it makes of this.
@@ -179,7 +196,16 @@ impl RefundRequest {
         amount: Money,
         reason: impl Into<String>,
     ) -> Self {
-        Self { payment, operation_ref, amount, reason: reason.into(), send_by: None }
+        Self {
+            payment,
+            operation_ref,
+            amount,
+            taken: None,
+            part: None,
+            reason: reason.into(),
+            by: None,
+            send_by: None,
+        }
     }
 
     /// With the moment before which it must be on its way.

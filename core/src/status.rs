@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result};
 use crate::money::Money;
 use crate::redacted::{FreeText, MaskedNumber};
-use crate::reference::PaymentRef;
+use crate::reference::{ChargeRef, PaymentRef};
 use crate::secret::CardToken;
 
 /// How a payment stands. Pending unless the provider is explicit.
@@ -157,6 +158,29 @@ impl SavedCard {
     }
 }
 
+/// Money that came for a payment in one movement, where a payer can pay one invoice in several.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct PaidPart {
+    /// The provider's id of the movement.
+    pub charge_ref: ChargeRef,
+    /// How much came.
+    pub amount: Money,
+    /// How it was paid, in the provider's word: `P2P`, `CARD`.
+    pub method: Option<FreeText>,
+    /// Whether the provider can give it back. Money that came by another method is given back by hand.
+    pub refundable: bool,
+    /// Whether it was given back.
+    pub returned: bool,
+}
+
+impl PaidPart {
+    /// A part that is there and that the provider cannot give back.
+    pub fn new(charge_ref: ChargeRef, amount: Money) -> Self {
+        Self { charge_ref, amount, method: None, refundable: false, returned: false }
+    }
+}
+
 /// What the provider says of one payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -171,6 +195,9 @@ pub struct Payment {
     pub captured: Option<Money>,
     /// How much was given back.
     pub refunded: Option<Money>,
+    /// The movements of money, for providers whose payers can pay one invoice in several. [`Payment::of_parts`] makes
+    /// status and sums of them.
+    pub parts: Vec<PaidPart>,
     /// The provider's own code, as text.
     pub code: Option<FreeText>,
     /// The provider's own words.
@@ -192,12 +219,45 @@ impl Payment {
             amount: None,
             captured: None,
             refunded: None,
+            parts: Vec::new(),
             code: None,
             text: None,
             card: CardInfo::default(),
             saved_card: None,
             expires_at: None,
         }
+    }
+
+    /// What is known of an invoice by the movements of money for it: paid once all that came reaches `asked`, pending
+    /// before that. What came in all is the amount; what went back of it is told beside it, and money that went back
+    /// before it was known here fulfils no order.
+    ///
+    /// More than was asked for is paid. Less than was asked for is never paid, however the provider calls it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Malformed`](crate::ErrorKind::Malformed) when parts are in several currencies, or their sum is no
+    /// amount.
+    pub fn of_parts(reference: PaymentRef, asked: Money, parts: Vec<PaidPart>) -> Result<Self> {
+        let zero = Money::from_minor(0, asked.currency());
+        let sum = |returned: bool| {
+            parts
+                .iter()
+                .filter(|part| part.returned == returned)
+                .try_fold(zero, |sum, part| sum.checked_add(part.amount))
+                .map_err(|error| {
+                    Error::new(ErrorKind::Malformed, "the parts of the payment have no sum")
+                        .with_source(error)
+                })
+        };
+        let (there, returned) = (sum(false)?, sum(true)?);
+        let all = there.checked_add(returned).map_err(Error::from)?;
+        let paid = all.minor() >= asked.minor();
+        let mut payment =
+            Self::new(reference, if paid { PaymentStatus::Paid } else { PaymentStatus::Pending });
+        payment.amount = all.is_positive().then_some(all);
+        payment.refunded = returned.is_positive().then_some(returned);
+        payment.parts = parts;
+        Ok(payment)
     }
 }
 

@@ -5,10 +5,12 @@ use std::fmt;
 use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
-use tulbur::core::{AccountName, CallbackUrl, ErrorKind, Language, Money, NextAction, OrderRef, PageKind};
+use tulbur::core::{
+    AccountName, CallbackUrl, CustomerRef, ErrorKind, Language, Money, NextAction, OrderRef, PageKind,
+};
 use tulbur::payments::{
-    AttentionItem, CardId, ChargeCard, CustomerRef, Error, EventKind, History, OpenCardSetup, Order,
-    PaymentId, PaymentRecord, Payments, Status,
+    AttentionItem, CardId, ChargeCard, Error, EventKind, History, OpenCardSetup, Order, PaymentId,
+    PaymentRecord, Payments, Status,
 };
 use tulbur::web::format_amount;
 

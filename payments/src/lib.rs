@@ -39,8 +39,8 @@ pub use model::operation::{
     IdempotencyKey, KeyRecord, KeySubject, Operation, OperationKind, OperationRecord,
 };
 pub use model::record::{
-    Card, CardId, CardRecord, CustomerRef, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId,
-    PaymentRecord, Purpose, Status,
+    Card, CardId, CardRecord, EndedBy, EventId, Order, OrderRecord, PageSecret, PaymentId, PaymentRecord,
+    Purpose, Status,
 };
 pub use model::request::{
     CapturePayment, ChargeCard, OpenCardSetup, OpenPayment, RefundPayment, VoidPayment,

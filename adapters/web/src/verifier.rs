@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tulbur_core::{
     AccountName, Channel, Error, ErrorKind, IpnEvent, IpnFacts, IpnOutcome, IpnProvider, Proof, Provider,
-    Reply, Result, Verified,
+    Reply, Result, Verified, Voucher,
 };
 
 use crate::http::{BODY_LIMIT, WebRequest, WebResponse};
@@ -138,7 +138,7 @@ impl VerifiedIpn {
     pub fn facts(&self) -> Option<&Verified<IpnFacts>> {
         match &self.event.proof {
             Proof::Signed(facts) => Some(facts),
-            Proof::Hint { .. } => None,
+            Proof::Hint(_) => None,
         }
     }
 
@@ -182,7 +182,7 @@ mod tests {
     impl IpnProvider for Fake {
         fn verify(&self, _: &tulbur_core::Delivery<'_>) -> Result<IpnEvent> {
             let subject = tulbur_core::Subject::provider(tulbur_core::ProviderRef::parse("p-1")?);
-            Ok(IpnEvent::new(subject, Proof::Hint { checked: false }, "result"))
+            Ok(IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "result"))
         }
         fn acknowledge(&self, _: IpnOutcome<'_>) -> Reply {
             Reply::text(200, "OK")

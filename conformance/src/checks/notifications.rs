@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, NotifyAddress,
-    PaymentRef, PaymentStatus, Proof, Provider, Reply,
+    PaymentRef, PaymentStatus, Proof, Provider, Reply, Voucher,
 };
 
 use crate::check::List;
@@ -99,7 +99,7 @@ fn refused(what: &str, result: tulbur_core::Result<IpnEvent>) -> Checked {
 fn facts(event: &IpnEvent) -> Option<(PaymentStatus, tulbur_core::Money)> {
     match &event.proof {
         Proof::Signed(facts) => Some((facts.status, facts.amount)),
-        Proof::Hint { .. } => None,
+        Proof::Hint(_) => None,
     }
 }
 
@@ -154,7 +154,7 @@ async fn bound(world: Arc<World>) -> Checked {
 fn ours(event: &IpnEvent) -> impl Iterator<Item = &MerchantRef> {
     let proven = match &event.proof {
         Proof::Signed(facts) => facts.merchant_ref.as_ref(),
-        Proof::Hint { .. } => None,
+        Proof::Hint(_) => None,
     };
     event.subject.merchant_ref.iter().chain(proven)
 }
@@ -436,7 +436,7 @@ async fn forged_return(world: Arc<World>) -> Checked {
     if let Ok(event) = ipn(&*world.provider)?.verify(&delivery) {
         let proven = facts(&event);
         ensure!(proven.is_none(), "anybody can type this address, and it proves {proven:?}");
-        let hinted = matches!(event.proof, Proof::Hint { checked: false });
+        let hinted = matches!(event.proof, Proof::Hint(Voucher::Nobody));
         ensure!(hinted, "a return without a checksum was called checked");
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tulbur_core::{Money, Outcome, PaymentRef, Provider, RefundStatus};
+use tulbur_core::{Money, Outcome, PaymentRef, Provider, RefundPart, RefundStatus};
 
 use crate::check::List;
 use crate::ops::{error_of, refund_request};
@@ -65,7 +65,7 @@ async fn whole(world: Arc<World>) -> Checked {
 async fn partial(world: Arc<World>) -> Checked {
     let payment = world.paid().await?;
     let result = refund(&world, &payment, half(world.amount())).await?;
-    if world.info().refunds.as_ref().is_some_and(|rule| rule.partial) {
+    if world.info().refunds.as_ref().is_some_and(|rule| rule.part == RefundPart::Any) {
         result?;
         counted(&world, &payment, 1).await
     } else {
@@ -77,11 +77,14 @@ async fn partial(world: Arc<World>) -> Checked {
 async fn repeated(world: Arc<World>) -> Checked {
     let rule = world.info().refunds.clone();
     let payment = world.paid().await?;
-    let part =
-        if rule.as_ref().is_some_and(|rule| rule.partial) { half(world.amount()) } else { world.amount() };
+    let part = if rule.as_ref().is_some_and(|rule| rule.part == RefundPart::Any) {
+        half(world.amount())
+    } else {
+        world.amount()
+    };
     refund(&world, &payment, part).await??;
     let second = refund(&world, &payment, part).await?;
-    if rule.is_some_and(|rule| rule.repeated && rule.partial) {
+    if rule.is_some_and(|rule| rule.repeated && rule.part == RefundPart::Any) {
         second?;
         counted(&world, &payment, 2).await
     } else {

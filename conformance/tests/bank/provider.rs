@@ -14,9 +14,9 @@ use tulbur_core::{
     IpnOutcome, IpnProvider, Language, MerchantRef, MessageShape, Method, Money, Monotonic, NextAction,
     NotifyAddress, OperationInfo, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof,
     ProofBy, Provider, ProviderId, ProviderInfo, QrProvider, QueryBy, QueryProvider, Reading, Redirect,
-    RefRule, Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, SavedCard,
-    Scheme, SecretString, SignedField, Subject, TokenVaultProvider, Url, VoidProvider, VoidRequest, Way,
-    async_trait,
+    RefRule, Refund, RefundPart, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result,
+    SavedCard, Scheme, SecretString, SignedField, Subject, TokenVaultProvider, Url, VoidProvider,
+    VoidRequest, Voucher, Way, async_trait,
 };
 
 const PAGE: Flow = Flow::new("page");
@@ -104,7 +104,7 @@ fn info() -> Result<ProviderInfo> {
     info.ways = vec![Way::Page, Way::Qr];
     info.amounts =
         Some(Money::from_minor(100, Currency::VND)..=Money::from_minor(99_000_000_000, Currency::VND));
-    info.refunds = Some(RefundRule { partial: true, repeated: true, window: None });
+    info.refunds = Some(RefundRule { part: RefundPart::Any, repeated: true, window: None });
     info.notify = NotifyAddress::PerAccount;
     info.saves_card_with_payment = true;
     let named = [
@@ -148,7 +148,7 @@ impl ToyBank {
         let mut info = info()?;
         let keys = env.keys(Scheme::HmacSha256, [&key], &info.ref_rule)?;
         if flaw == Flaw::RefundsInPartsAgainstItsRule {
-            info.refunds = Some(RefundRule { partial: false, repeated: false, window: None });
+            info.refunds = Some(RefundRule { part: RefundPart::Whole, repeated: false, window: None });
         }
         if flaw == Flaw::WaitsForAConfirmationThatCannotCome {
             let start = FlowStart::Invoice(vec![Way::Qr]);
@@ -520,7 +520,7 @@ impl IpnProvider for ToyBank {
             }
             let subject = Subject::merchant(MerchantRef::parse(document.reference.as_str())?);
             let claimed = document.code.as_deref().map(|code| self.status(Some(code)));
-            let event = IpnEvent::new(subject, Proof::Hint { checked: false }, "return");
+            let event = IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "return");
             return Ok(event.with_claim(claimed, None, document.code.as_deref()));
         }
         if delivery.method != "POST" || delivery.body.len() > 10_000 {

@@ -1,6 +1,6 @@
 //! Decides what follows when nothing final is known: a hint, a question without a final answer, an operator's decision.
 
-use tulbur_core::{ErrorKind, NotFound, OperationState, QueryBy};
+use tulbur_core::{Asking, ErrorKind, NotFound, OperationState, QueryBy};
 
 use super::step::Step;
 use super::{can_be_asked, may_be_charged};
@@ -11,6 +11,9 @@ impl Step<'_> {
     /// Something unproven came: it makes us ask, or look where nothing can be asked.
     pub(super) fn hinted(&mut self, source: Source, what: &str) {
         self.touched = true;
+        if self.situation.flow.asking == Asking::OnHint {
+            self.payment.hints = self.payment.hints.saturating_add(1);
+        }
         if self.situation.flow.query_by == QueryBy::Nothing {
             if source == Source::Notification && !self.payment.status.is_success() {
                 self.attention(
@@ -57,6 +60,7 @@ impl Step<'_> {
             self.ask_again();
             return;
         }
+        self.payment.hints = 0;
         if self.payment.status.is_success() {
             // A notification is ahead of the provider's own books, or they disagree.
             self.ask_again();
@@ -125,9 +129,12 @@ impl Step<'_> {
             self.write(Source::Clock, "its time is over, and nothing proved that it was paid");
             return;
         }
-        // Money that may be moving, or that was paid in another amount, is not given up by the clock.
-        let held_up =
-            unknown || self.payment.mismatch.is_some() || may_be_charged(self.situation.flow, &self.payment);
+        // Money that may be moving, or that came in another amount, is not given up by the clock.
+        let came_in_part = over && self.payment.status.is_open() && self.is_held_up_by_a_part();
+        let held_up = unknown
+            || came_in_part
+            || self.payment.mismatch.is_some()
+            || may_be_charged(self.situation.flow, &self.payment);
         if self.payment.status.is_open() && over && !held_up {
             if self.payment.said_paid {
                 self.attention(

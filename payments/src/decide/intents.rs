@@ -1,10 +1,11 @@
 //! Decides what may be sent: whether an opening or an operation may be reserved, and what that commits.
 
 use tulbur_core::{
-    AccountName, CallbackUrl, Capture, CardInfo, Error as CoreError, ErrorKind, FlowInfo, Language, Money,
-    OperationRef, OperationState, Outcome, PaymentRef, ProviderInfo, Timestamp,
+    AccountName, CallbackUrl, Capture, CardInfo, ChargeRef, Error as CoreError, ErrorKind, FlowInfo,
+    Language, Money, OperationRef, OperationState, Outcome, PaymentRef, ProviderInfo, RefundPart, Timestamp,
 };
 
+use super::parts::part_to_refund;
 use super::{lease_is_over, may_be_charged, moves_money, write_lease};
 use crate::error::{Error, Result};
 use crate::model::changes::Changes;
@@ -191,6 +192,8 @@ fn new_record(situation: &OpeningSituation<'_>, opening: &Opening, named: &Named
         asked: 0,
         confirmed: false,
         said_paid: false,
+        parts: Vec::new(),
+        hints: 0,
         was_held: false,
         overdue: false,
         owner: Some(named.owner.clone()),
@@ -248,8 +251,25 @@ pub(crate) struct Ask {
     pub(crate) kind: OperationKind,
     pub(crate) payment: PaymentId,
     pub(crate) amount: Option<Money>,
+    /// The part to give back, where a payment came in parts.
+    pub(crate) part: Option<ChargeRef>,
     pub(crate) reason: String,
+    /// Who asks for it, for the provider's books.
+    pub(crate) by: Option<String>,
     pub(crate) key: Option<IdempotencyKey>,
+}
+
+impl Ask {
+    /// An operation on the whole payment.
+    pub(crate) fn new(kind: OperationKind, payment: PaymentId) -> Self {
+        Self { kind, payment, amount: None, part: None, reason: String::new(), by: None, key: None }
+    }
+}
+
+/// What may be reserved.
+struct Checked {
+    amount: Option<Money>,
+    part: Option<ChargeRef>,
 }
 
 /// What an operation is decided on.
@@ -270,7 +290,7 @@ pub(crate) struct OperationSituation<'a> {
 pub(crate) fn stands_as_needed(kind: OperationKind, payment: &PaymentRecord) -> bool {
     match kind {
         OperationKind::Capture | OperationKind::Void => payment.status == Status::Authorized,
-        OperationKind::Refund => payment.status == Status::Paid,
+        OperationKind::Refund => payment.status == Status::Paid || payment.received().is_some(),
         // What was given up here can still be taken back there, so that nobody pays it.
         OperationKind::Cancel => {
             payment.status == Status::Pending
@@ -289,7 +309,7 @@ pub(crate) fn reserve_operation(
     operation_ref: OperationRef,
     owner: &str,
 ) -> Result<Reserve<OperationRecord>> {
-    let amount = check(situation, ask)?;
+    let Checked { amount, part } = check(situation, ask)?;
     let (payment, now) = (situation.payment, situation.now);
     let until = now.after(write_lease(situation.flow, situation.schedule));
     let record = OperationRecord {
@@ -299,7 +319,9 @@ pub(crate) fn reserve_operation(
         account: payment.account.clone(),
         order: payment.order().cloned(),
         amount,
+        part,
         reason: ask.reason.clone(),
+        by: ask.by.clone(),
         state: OperationState::Reserved,
         provider_ref: None,
         code: None,
@@ -350,8 +372,8 @@ pub(crate) fn reserve_operation(
     Ok(Reserve::New(Box::new(record), Box::new(changes)))
 }
 
-/// Whether the operation may be reserved, and for how much.
-fn check(situation: &OperationSituation<'_>, ask: &Ask) -> Result<Option<Money>> {
+/// Whether the operation may be reserved, for how much, and for which part.
+fn check(situation: &OperationSituation<'_>, ask: &Ask) -> Result<Checked> {
     let payment = situation.payment;
     let name = || format!("payment `{}`", payment.id);
     if !stands_as_needed(ask.kind, payment) {
@@ -379,9 +401,21 @@ fn check(situation: &OperationSituation<'_>, ask: &Ask) -> Result<Option<Money>>
         }
     }
     match ask.kind {
-        OperationKind::Void | OperationKind::Cancel => Ok(None),
-        OperationKind::Capture => check_capture(situation, ask).map(Some),
-        OperationKind::Refund => check_refund(situation, ask).map(Some),
+        OperationKind::Void | OperationKind::Cancel => Ok(Checked { amount: None, part: None }),
+        OperationKind::Capture => Ok(Checked { amount: Some(check_capture(situation, ask)?), part: None }),
+        OperationKind::Refund => {
+            check_refund_window(situation)?;
+            if situation.info.refunds.as_ref().is_some_and(|rule| rule.part == RefundPart::WholePart) {
+                let (payment, info) = (situation.payment, situation.info);
+                let part = part_to_refund(payment, info, situation.earlier, ask.part.as_ref(), ask.amount)?;
+                return Ok(Checked { amount: Some(part.amount), part: Some(part.charge_ref) });
+            }
+            if ask.part.is_some() {
+                let why = format!("{} gives back an amount, not a part", situation.info.name);
+                return Err(CoreError::invalid("part", why).into());
+            }
+            Ok(Checked { amount: Some(check_refund(situation, ask)?), part: None })
+        }
     }
 }
 
@@ -447,19 +481,24 @@ fn check_refund(situation: &OperationSituation<'_>, ask: &Ask) -> Result<Money> 
     }
     let amount = ask.amount.unwrap_or(left);
     check_part(amount, left, "left to refund")?;
-    if amount != taken && rule.is_some_and(|rule| !rule.partial) {
+    if amount != taken && rule.is_some_and(|rule| rule.part != RefundPart::Any) {
         return Err(whole_only(&info.name, "refunds", taken));
     }
-    let window = rule.and_then(|rule| rule.window);
+    Ok(amount)
+}
+
+fn check_refund_window(situation: &OperationSituation<'_>) -> Result<()> {
+    let (payment, info) = (situation.payment, situation.info);
+    let window = info.refunds.as_ref().and_then(|rule| rule.window);
     if let (Some(window), Some(paid_at)) = (window, payment.paid_at)
         && situation.now.since(paid_at) > window
     {
         return Err(Error::conflict(
-            name(),
+            format!("payment `{}`", payment.id),
             format!("{} refunds for {} days after the payment", info.name, window.as_secs() / 86_400),
         ));
     }
-    Ok(amount)
+    Ok(())
 }
 
 /// Whether the application may give a payment up that the provider was not told of, and if not, why.
@@ -473,6 +512,9 @@ pub(crate) fn may_be_given_up(payment: &PaymentRecord, flow: &FlowInfo) -> Resul
         return Ok(());
     }
     let unanswered = moves_money(flow) && payment.operation != OperationState::Succeeded;
+    if let Some(received) = payment.received() {
+        return Err(Error::conflict(name(), format!("{received} of it is there; give it back first")));
+    }
     if unanswered || may_be_charged(flow, payment) || payment.mismatch.is_some() {
         return Err(Error::conflict(
             name(),

@@ -17,7 +17,15 @@ impl Step<'_> {
             self.ask_again();
             return;
         }
-        if self.waits_for_confirmation(proven) || !self.amount_fits(proven) {
+        if proven.source == Source::Query {
+            // Every hint that came before the question is answered by it.
+            self.payment.hints = 0;
+        }
+        self.note_parts(proven);
+        if self.waits_for_confirmation(proven)
+            || self.is_given_back_already(proven)
+            || !self.amount_fits(proven)
+        {
             return;
         }
         match proven.status {
@@ -81,6 +89,9 @@ impl Step<'_> {
                 format!("the provider proves {} without an amount; {expected} was asked for", proven.status);
             return self.amount_does_not_fit(proven, None, &detail);
         };
+        if !proven.parts.is_empty() && amount.currency() == expected.currency() {
+            return self.parts_fit(proven, amount, expected);
+        }
         let is_part_asked_for = proven.status == Status::Pending && self.payment.capturing == Some(amount);
         if amount == expected || self.payment.taken() == Some(amount) || is_part_asked_for {
             return true;
@@ -98,6 +109,23 @@ impl Step<'_> {
         }
         let detail = format!("the provider proves {} of {amount}; {expected} was asked for", proven.status);
         self.amount_does_not_fit(proven, Some(amount), &detail)
+    }
+
+    /// Whether money went back before it was known here that it came: it fulfils no order, a person decides.
+    fn is_given_back_already(&mut self, proven: &Proven) -> bool {
+        let Some(refunded) = proven.refunded.filter(|refunded| refunded.is_positive()) else { return false };
+        if proven.status != Status::Paid || self.payment.status.is_success() {
+            return false;
+        }
+        let Some(amount) = proven.amount.or(self.payment.amount()) else { return false };
+        let Ok(left) = amount.checked_sub(refunded) else { return false };
+        if self.payment.amount().is_some_and(|asked| left.minor() >= asked.minor()) {
+            // More came than was asked for, and the rest went back.
+            return false;
+        }
+        let detail = format!("the provider proves that {amount} came and {refunded} of it went back");
+        self.amount_does_not_fit(proven, Some(left), &detail);
+        true
     }
 
     fn amount_does_not_fit(&mut self, proven: &Proven, amount: Option<Money>, detail: &str) -> bool {

@@ -13,6 +13,7 @@ pub(crate) mod intents;
 mod known;
 mod opening;
 mod operations;
+mod parts;
 pub(crate) mod proven;
 #[cfg(test)]
 mod right_values;

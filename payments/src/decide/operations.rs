@@ -136,6 +136,9 @@ impl Step<'_> {
             |one: &&OperationRecord| matches!(one.state, OperationState::Unknown | OperationState::Accepted);
         let Some(operation) = self.operation.as_ref().filter(waits).cloned() else { return };
         let (kind, amount) = (operation.kind, operation.amount);
+        if let Some(proven) = proven {
+            self.note_parts(proven);
+        }
         if let Some(proven) = proven
             && self.happened(&operation, proven, others)
         {
@@ -185,7 +188,10 @@ impl Step<'_> {
             OperationKind::Void => matches!(proven.status, Status::Canceled | Status::Expired),
             // Whatever it says, the payment itself is settled by it.
             OperationKind::Cancel => !proven.status.is_open(),
-            OperationKind::Refund => self.refund_is_in(proven.refunded, operation.amount, others),
+            OperationKind::Refund => match &operation.part {
+                Some(part) => proven.parts.iter().any(|one| one.charge_ref == *part && one.returned),
+                None => self.refund_is_in(proven.refunded, operation.amount, others),
+            },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tulbur_core::{
     CardInfo, CardSetupAnswer, CardSetupState, Charge, FreeText, IpnEvent, IpnFacts, Money, NextAction,
-    Payment, PaymentRef, Verified,
+    PaidPart, Payment, PaymentRef, Verified,
 };
 
 use crate::model::event::Source;
@@ -17,6 +17,8 @@ pub(crate) struct Proven {
     /// What was taken, where the provider says that it is not the amount.
     pub(crate) captured: Option<Money>,
     pub(crate) refunded: Option<Money>,
+    /// The movements of money, where a payer can pay in several.
+    pub(crate) parts: Vec<PaidPart>,
     pub(crate) reference: Option<PaymentRef>,
     pub(crate) code: Option<FreeText>,
     pub(crate) text: Option<FreeText>,
@@ -48,6 +50,7 @@ impl Proven {
             amount: payment.amount,
             captured: payment.captured,
             refunded: payment.refunded,
+            parts: payment.parts,
             reference: Some(payment.reference),
             code: payment.code,
             text: payment.text,
@@ -76,6 +79,7 @@ impl Proven {
             amount: None,
             captured: None,
             refunded: None,
+            parts: Vec::new(),
             reference: Some(answer.reference),
             code: answer.code,
             text: answer.text,
@@ -98,6 +102,7 @@ impl Proven {
             amount: Some(facts.amount),
             captured: None,
             refunded: None,
+            parts: Vec::new(),
             reference: Some(reference),
             code: event.code.clone(),
             text: event.text.clone(),

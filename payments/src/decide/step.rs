@@ -236,7 +236,15 @@ impl<'a> Step<'a> {
         self.note_who_takes();
         let before = self.situation.payment;
         let learnt = |payment: &PaymentRecord| {
-            (payment.status, payment.operation, payment.ended_by, payment.captured, payment.refunded)
+            (
+                payment.status,
+                payment.operation,
+                payment.ended_by,
+                payment.captured,
+                payment.refunded,
+                payment.hints,
+                payment.received(),
+            )
         };
         if learnt(before) != learnt(&self.payment) {
             self.payment.revision = self.payment.revision.wrapping_add(1);

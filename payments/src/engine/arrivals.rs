@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tulbur_core::{AccountName, Channel, Delivery, IpnEvent, Proof};
+use tulbur_core::{AccountName, Channel, Delivery, IpnEvent, Proof, Voucher};
 
 use crate::decide::Fact;
 use crate::decide::proven::Proven;
@@ -33,7 +33,7 @@ impl Inner {
     ) -> Result<Taken> {
         let event = &read.event;
         let anybody = is_anybodys(event);
-        let key = repeat_key(delivery.channel, event);
+        let key = repeat_key(delivery.channel, event, read.address_of.as_ref());
         let known = self.known(account, read, &key).await?;
         let elsewhere = known
             .payment
@@ -49,7 +49,7 @@ impl Inner {
         };
         // What anybody can send has one row, however much it varies.
         let meaning = if anybody { "-".to_owned() } else { event.meaning().to_hex() };
-        let entry = self.inbox_entry(account, event, &meaning, delivery);
+        let entry = InboxEntry { repeat_key: key, ..self.inbox_entry(account, event, &meaning, delivery) };
         let as_read = AsRead { payment: record, order: known.order };
         self.take_known(as_read, known.earlier, event, Arrival::New(&entry)).await
     }
@@ -84,7 +84,13 @@ impl Inner {
         if let Some(earlier) = earlier {
             if earlier.meaning == entry.meaning {
                 let completed = record.status.is_success();
-                let ask = (anybody && !completed).then(|| (record.clone(), reason));
+                // A hint is repeated where the provider's own books were not ready for the first question.
+                let again = match &event.proof {
+                    Proof::Signed(_) => None,
+                    Proof::Hint(Voucher::Nobody) => Some(reason),
+                    Proof::Hint(_) => Some(Reason::Looking),
+                };
+                let ask = again.filter(|_| !completed).map(|reason| (record.clone(), reason));
                 let changes = match arrival {
                     Arrival::New(_) => Changes { inbox: vec![entry], ..Changes::default() },
                     Arrival::Kept(_) => Changes { settled: vec![entry], ..Changes::default() },
@@ -101,7 +107,7 @@ impl Inner {
                 let card = event.saved_card.as_ref().and_then(|saved| self.seal_card(record, saved));
                 Fact::Proven(Box::new(Proven::by_notification(facts.clone(), event, &record.reference)), card)
             }
-            Proof::Hint { .. } => {
+            Proof::Hint(_) => {
                 let (source, who) = match entry.channel {
                     Channel::Notify => (Source::Notification, "a notification"),
                     Channel::Return => (Source::Return, "the payer's browser"),
@@ -126,7 +132,7 @@ impl Inner {
         let event = &read.event;
         let (merchant, provider) = names(event);
         let by_address = read.address_of.as_ref().filter(|record| {
-            binding(event, record) == Binding::Matches || matches!(event.proof, Proof::Hint { .. })
+            binding(event, record) == Binding::Matches || matches!(event.proof, Proof::Hint(_))
         });
         let payment = match (by_address, merchant, provider) {
             (Some(record), _, _) => Find::Id(&record.id),
@@ -154,7 +160,7 @@ impl Inner {
             }
         };
         let Some(reference) = names(&event).1 else { return Ok(()) };
-        let key = repeat_key(kept.channel, &event);
+        let key = repeat_key(kept.channel, &event, None);
         let known =
             self.store.known(&kept.account, Find::ProviderRef(&kept.account, reference), &key).await?;
         if let Some(payment) = known.payment {
@@ -286,7 +292,7 @@ impl Inner {
             account: account.clone(),
             channel: delivery.channel,
             at: self.now(),
-            repeat_key: repeat_key(delivery.channel, event),
+            repeat_key: repeat_key(delivery.channel, event, None),
             meaning: meaning.to_owned(),
             verdict: Verdict::Accepted,
             note: said_by(event),
@@ -318,12 +324,16 @@ impl Inner {
 
 /// Whether anybody could have sent it.
 pub(crate) fn is_anybodys(event: &IpnEvent) -> bool {
-    matches!(event.proof, Proof::Hint { checked: false })
+    matches!(event.proof, Proof::Hint(Voucher::Nobody))
 }
 
 /// By what a repeat is recognised. What anybody can send never meets what is genuine, and has one row for each payment
 /// that it names, however it varies.
-fn repeat_key(channel: Channel, event: &IpnEvent) -> String {
+fn repeat_key(channel: Channel, event: &IpnEvent, address_of: Option<&PaymentRecord>) -> String {
+    if let (Proof::Hint(Voucher::Address), Some(payment)) = (&event.proof, address_of) {
+        // It is about the payment of its address, whatever else it names.
+        return format!("address/{}/{}", payment.id, event.repeat_key());
+    }
     if !is_anybodys(event) {
         return event.repeat_key().to_owned();
     }
@@ -342,8 +352,9 @@ fn repeat_key(channel: Channel, event: &IpnEvent) -> String {
 fn said_by(event: &IpnEvent) -> String {
     match &event.proof {
         Proof::Signed(_) => format!("signed, says {}", claim_of(event)),
-        Proof::Hint { checked: true } => format!("says {}", claim_of(event)),
-        Proof::Hint { checked: false } => format!("not signed, says {}", claim_of(event)),
+        Proof::Hint(Voucher::Checksum) => format!("says {}", claim_of(event)),
+        Proof::Hint(Voucher::Address) => format!("came to a payment's own address, says {}", claim_of(event)),
+        Proof::Hint(Voucher::Nobody) => format!("not signed, says {}", claim_of(event)),
     }
 }
 

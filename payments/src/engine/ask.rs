@@ -21,6 +21,7 @@ use crate::engine::throttle::{Gate, Permit};
 use crate::error::{Error, Result};
 use crate::metrics;
 use crate::model::record::{Card, CardId, CardRecord, PaymentId, PaymentRecord, Purpose};
+use crate::model::schedule::waits_for_a_hint;
 use crate::store::seal::Place;
 
 impl Payments {
@@ -72,8 +73,8 @@ impl Watch {
         loop {
             let record = self.payments.0.load(&self.id).await?;
             let differs = self.seen.as_ref().is_none_or(|seen| {
-                (seen.status, seen.operation, &seen.next, seen.expires_at)
-                    != (record.status, record.operation, &record.next, record.expires_at)
+                (seen.status, seen.operation, &seen.next, seen.expires_at, &seen.parts)
+                    != (record.status, record.operation, &record.next, record.expires_at, &record.parts)
             });
             if differs {
                 self.seen = Some(record.clone());
@@ -136,6 +137,11 @@ impl Inner {
         record: PaymentRecord,
         reason: Reason,
     ) -> Result<PaymentRecord> {
+        if reason == Reason::Due
+            && let Some(until) = waits_for_a_hint(&record, self.flow(&record)?, &self.schedule, self.now())
+        {
+            return self.put_off(record, until).await;
+        }
         let every = self.schedule.poll(self.flow(&record)?).every;
         let gap = match reason {
             Reason::Told => Duration::ZERO,

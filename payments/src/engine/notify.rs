@@ -5,7 +5,7 @@ use std::time::Instant;
 use tracing::Instrument;
 use tulbur_core::{
     AccountName, Delivery, Error as CoreError, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef,
-    Proof, Provider, ProviderRef, Reply,
+    Proof, Provider, ProviderRef, Reply, Voucher,
 };
 
 use crate::engine::inner::{Inner, Payments};
@@ -84,6 +84,11 @@ impl Payments {
             }
         };
         let account = read.provider.info().account.clone();
+        if read.event.is_test {
+            tracing::info!(%account, "a test message of the provider; nothing follows from it");
+            metrics::notification("test", began);
+            return read.ipn.acknowledge(IpnOutcome::Ignored);
+        }
         match self.0.take(&account, &read, &delivery).await {
             Ok(Taken { outcome: OutcomeWord::Misdirected, .. }) => {
                 let error = misdirected();
@@ -141,6 +146,9 @@ impl Payments {
                 return Err(error.into());
             }
         };
+        if event.is_test {
+            return Ok(record);
+        }
         let read = Read { provider, ipn, event, address_of: Some(record.clone()) };
         let account = record.account.clone();
         let taken = self.0.take(&account, &read, &delivery).await?;
@@ -191,8 +199,16 @@ pub(crate) fn binding(event: &IpnEvent, record: &PaymentRecord) -> Binding {
 pub(crate) fn names(event: &IpnEvent) -> (Option<&MerchantRef>, Option<&ProviderRef>) {
     match &event.proof {
         Proof::Signed(facts) => (facts.merchant_ref.as_ref(), facts.provider_ref.as_ref()),
-        Proof::Hint { .. } => (event.subject.merchant_ref.as_ref(), event.subject.provider_ref.as_ref()),
+        Proof::Hint(_) => (event.subject.merchant_ref.as_ref(), event.subject.provider_ref.as_ref()),
     }
+}
+
+/// Takes the address's word for a message only where it came to an address with a payment's secret.
+pub(crate) fn vouched_by_its_address(mut event: IpnEvent, address_of: Option<&PaymentRecord>) -> IpnEvent {
+    if matches!(event.proof, Proof::Hint(Voucher::Address)) && address_of.is_none() {
+        event.proof = Proof::Hint(Voucher::Nobody);
+    }
+    event
 }
 
 /// Whether any reference in a delivery is another one than this payment's.
@@ -252,8 +268,11 @@ impl Inner {
             match checked {
                 // The payment whose address it was may have been lost with a database. What is signed needs no address;
                 // of anything else nothing is kept or told.
-                Ok(IpnEvent { proof: Proof::Hint { .. }, .. }) | Err(_) if is_strange => {}
-                Ok(event) => return Ok(Read { provider: &**provider, ipn, event, address_of }),
+                Ok(IpnEvent { proof: Proof::Hint(_), .. }) | Err(_) if is_strange => {}
+                Ok(event) => {
+                    let event = vouched_by_its_address(event, address_of.as_ref());
+                    return Ok(Read { provider: &**provider, ipn, event, address_of });
+                }
                 Err(error) => {
                     let reply = ipn.acknowledge(IpnOutcome::Rejected(&error));
                     refused = Some(Refusal::Refused { account: account.clone(), reply, error });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tulbur_core::{
     AccountName, CallbackUrl, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice, Error as CoreError,
     ErrorKind, FlowEffect, FlowStart, MerchantRef, Monotonic, NotifyAddress, OperationState, PaymentRef,
-    Provider, ReturnUrls, Way,
+    Provider, ReturnUrls, Timestamp, Way,
 };
 
 use crate::decide::intents::{
@@ -108,13 +108,7 @@ impl Payments {
         intents::may_be_given_up(&record, inner.flow(&record)?)?;
         let sent = record.operation != OperationState::Reserved;
         if sent && inner.provider(&record.account)?.cancels().is_some() && record.order().is_some() {
-            let ask = Ask {
-                kind: OperationKind::Cancel,
-                payment: id.clone(),
-                amount: None,
-                reason: String::new(),
-                key: None,
-            };
+            let ask = Ask::new(OperationKind::Cancel, id.clone());
             let told = match self.operate(ask).await {
                 Ok(operation) => operation.state == OperationState::Succeeded,
                 // It was told before, or ended meanwhile, or the provider refused.
@@ -175,6 +169,7 @@ impl Inner {
         wanted: &Wanted,
         merchant_ref: &MerchantRef,
         secret: &PageSecret,
+        created_at: Timestamp,
     ) -> Result<(Write, PaymentRef)> {
         let account = wanted.account();
         let provider = self.provider(account)?;
@@ -185,6 +180,8 @@ impl Inner {
                 invoice.language = request.language;
                 invoice.way = request.way;
                 invoice.payer = request.payer.clone();
+                invoice.customer = request.customer.clone().or_else(|| request.save_card_for.clone());
+                invoice.created_at = Some(created_at);
                 invoice.save_card = request.save_card_for.is_some();
                 invoice.capture = request.capture;
                 invoice.options.clone_from(&request.options);
@@ -196,7 +193,7 @@ impl Inner {
                 invoice.check(provider)?;
                 let flow = flow_name(provider.flow_of_invoice(&invoice), account)?;
                 let reference = PaymentRef::new(merchant_ref.clone(), Some(request.amount), flow);
-                Ok((Write::Invoice(invoice), reference))
+                Ok((Write::Invoice(invoice), reference.with_created_at(created_at)))
             }
             Wanted::Charge(request, _, token) => {
                 let mut charge = ChargeRequest::new(merchant_ref.clone(), request.amount, token.clone());
@@ -208,7 +205,7 @@ impl Inner {
                 charge.check(provider)?;
                 let flow = flow_name(provider.flow_of_charge(&charge), account)?;
                 let reference = PaymentRef::new(merchant_ref.clone(), Some(request.amount), flow);
-                Ok((Write::Charge(charge), reference))
+                Ok((Write::Charge(charge), reference.with_created_at(created_at)))
             }
             Wanted::Setup(request) => {
                 let mut setup = CreateCardSetup::new(merchant_ref.clone());
@@ -218,7 +215,8 @@ impl Inner {
                 setup.notify_url = self.notify_url(provider, secret)?;
                 setup.check(provider)?;
                 let flow = flow_name(provider.info().flow_of(&FlowStart::CardSetup), account)?;
-                Ok((Write::Setup(setup), PaymentRef::new(merchant_ref.clone(), None, flow)))
+                let reference = PaymentRef::new(merchant_ref.clone(), None, flow);
+                Ok((Write::Setup(setup), reference.with_created_at(created_at)))
             }
         }
     }
@@ -287,7 +285,8 @@ impl Inner {
             {
                 // An earlier try was stored, and its answer was lost: it is ours, and nobody has sent it.
                 let secret = self.page_secret_of(&record)?;
-                let (write, _) = self.write_of(wanted, &record.reference.merchant_ref, &secret)?;
+                let (write, _) =
+                    self.write_of(wanted, &record.reference.merchant_ref, &secret, record.created_at)?;
                 let flight = Flight::start(self, record.id.as_str());
                 return Ok(Reserved::New(record, write, mine.owner.clone(), flight));
             }
@@ -305,7 +304,8 @@ impl Inner {
                 _ => MerchantRef::generate(&provider.info().ref_rule, &*self.ids),
             };
             let secret = self.new_secret();
-            let (write, reference) = self.write_of(wanted, &merchant_ref, &secret)?;
+            let now = self.now();
+            let (write, reference) = self.write_of(wanted, &merchant_ref, &secret, now)?;
             let order = match &opening.purpose {
                 Purpose::Payment { order, .. } => self.store.order(order).await?,
                 Purpose::CardSetup { .. } => None,
@@ -313,8 +313,7 @@ impl Inner {
             let named = self.name(&opening, reference, &secret);
             let flow =
                 provider.info().flow(&named.reference.flow).ok_or_else(|| unsupported(account, "way"))?;
-            let situation =
-                OpeningSituation { order: order.as_ref(), flow, schedule: &self.schedule, now: self.now() };
+            let situation = OpeningSituation { order: order.as_ref(), flow, schedule: &self.schedule, now };
             let key = key.as_ref().map(|(key, content)| (*key, content.as_str()));
             let (record, changes) = match reserve_opening(&situation, &opening, key, &named) {
                 Ok(Reserve::Known(record)) => return Ok(Reserved::Known(*record)),
@@ -367,7 +366,8 @@ impl Inner {
             return Ok(Reserved::Known(record));
         };
         let secret = self.page_secret_of(&record)?;
-        let (write, reference) = self.write_of(wanted, &record.reference.merchant_ref, &secret)?;
+        let (write, reference) =
+            self.write_of(wanted, &record.reference.merchant_ref, &secret, record.created_at)?;
         if reference.flow != record.reference.flow {
             return Err(Error::conflict(
                 format!("payment `{}`", record.id),

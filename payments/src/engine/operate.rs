@@ -35,11 +35,12 @@ impl Payments {
     /// provider was called, and the database does not take what came of it.
     pub async fn refund(&self, request: RefundPayment) -> Result<Operation> {
         let ask = Ask {
-            kind: OperationKind::Refund,
-            payment: request.payment,
             amount: request.amount,
+            part: request.part,
             reason: request.reason,
+            by: request.by,
             key: request.key,
+            ..Ask::new(OperationKind::Refund, request.payment)
         };
         self.operate(ask).await.map(Operation::of)
     }
@@ -51,11 +52,9 @@ impl Payments {
     /// of it may be taking the money.
     pub async fn capture(&self, request: CapturePayment) -> Result<Operation> {
         let ask = Ask {
-            kind: OperationKind::Capture,
-            payment: request.payment,
             amount: request.amount,
-            reason: String::new(),
             key: request.key,
+            ..Ask::new(OperationKind::Capture, request.payment)
         };
         self.operate(ask).await.map(Operation::of)
     }
@@ -66,11 +65,9 @@ impl Payments {
     /// As [`Payments::refund`].
     pub async fn void(&self, request: VoidPayment) -> Result<Operation> {
         let ask = Ask {
-            kind: OperationKind::Void,
-            payment: request.payment,
-            amount: None,
             reason: request.reason,
             key: request.key,
+            ..Ask::new(OperationKind::Void, request.payment)
         };
         self.operate(ask).await.map(Operation::of)
     }
@@ -193,7 +190,8 @@ enum Reserved {
 /// What tells an operation with a key from another.
 fn content(ask: &Ask) -> Result<String> {
     digest(&serde_json::json!({
-        "operation": ask.kind, "payment": ask.payment, "amount": ask.amount, "reason": ask.reason,
+        "operation": ask.kind, "payment": ask.payment, "amount": ask.amount, "part": ask.part,
+        "reason": ask.reason,
     }))
 }
 
@@ -366,7 +364,11 @@ impl Inner {
         let answer = match record.kind {
             OperationKind::Refund => {
                 let refunds = provider.refunds().ok_or_else(missing)?;
-                let request = RefundRequest::new(reference, operation_ref, amount()?, record.reason.clone());
+                let mut request =
+                    RefundRequest::new(reference, operation_ref, amount()?, record.reason.clone());
+                request.taken = payment.taken();
+                request.part.clone_from(&record.part);
+                request.by.clone_from(&record.by);
                 return refunds.refund(&request.send_by(send_by)).await.map(Answer::Refund);
             }
             OperationKind::Capture => {

@@ -1,12 +1,12 @@
 //! Reads payments, orders, events and items for the application.
 
-use tulbur_core::{AccountName, OrderRef, Provider, ProviderInfo, Timestamp, Url};
+use tulbur_core::{AccountName, CustomerRef, OrderRef, Provider, ProviderInfo, Timestamp, Url};
 
 use crate::engine::inner::{Payments, secret_hash};
 use crate::engine::throttle::AccountState;
 use crate::error::{Error, Result};
 use crate::model::event::{AttentionItem, Event, History};
-use crate::model::record::{Card, CustomerRef, Order, PageSecret, PaymentId, PaymentRecord};
+use crate::model::record::{Card, Order, PageSecret, PaymentId, PaymentRecord};
 use crate::store::{Find, InboxEntry};
 
 impl Payments {

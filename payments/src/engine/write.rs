@@ -222,13 +222,7 @@ impl Inner {
             && payment.ended_by == Some(EndedBy::Us);
         let cancels = self.provider(&payment.account).is_ok_and(|provider| provider.cancels().is_some());
         if closed && cancels && payment.order().is_some() {
-            let ask = Ask {
-                kind: OperationKind::Cancel,
-                payment: payment.id.clone(),
-                amount: None,
-                reason: String::new(),
-                key: None,
-            };
+            let ask = Ask::new(OperationKind::Cancel, payment.id.clone());
             // It is watched all the same.
             let payments = Payments(Arc::clone(self));
             tokio::spawn(async move {

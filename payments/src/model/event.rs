@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use tulbur_core::{AccountName, FreeText, Money, OperationRef, OrderRef, Timestamp};
+use tulbur_core::{AccountName, CustomerRef, FreeText, Money, OperationRef, OrderRef, Timestamp};
 
 use crate::model::operation::OperationKind;
-use crate::model::record::{CardId, CustomerRef, EventId, PaymentId, Status};
+use crate::model::record::{CardId, EventId, PaymentId, Status};
 
 /// When the money came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,6 +204,8 @@ pub trait EventHandler: Send + Sync {
 pub enum AttentionKind {
     /// The provider proves another amount than was asked for.
     AmountMismatch,
+    /// More came for a payment than was asked for, and it counts as paid.
+    Overpaid,
     /// The order was paid more than once: refund one.
     PaidAgain,
     /// A genuine notification about a payment that is not ours.
@@ -230,8 +232,9 @@ pub enum AttentionKind {
 
 impl AttentionKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AmountMismatch,
+        Self::Overpaid,
         Self::PaidAgain,
         Self::UnknownPayment,
         Self::Contradiction,
@@ -261,6 +264,7 @@ impl AttentionKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AmountMismatch => "amount-mismatch",
+            Self::Overpaid => "overpaid",
             Self::PaidAgain => "paid-again",
             Self::UnknownPayment => "unknown-payment",
             Self::Contradiction => "contradiction",

@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tulbur_core::{
-    AccountName, FreeText, Money, OperationRef, OperationState, OrderRef, ProviderRef, ReferenceError,
-    Timestamp,
+    AccountName, ChargeRef, FreeText, Money, OperationRef, OperationState, OrderRef, ProviderRef,
+    ReferenceError, Timestamp,
 };
 
 use crate::model::record::PaymentId;
@@ -62,8 +62,14 @@ pub struct OperationRecord {
     pub order: Option<OrderRef>,
     /// How much; none for a void or a cancel.
     pub amount: Option<Money>,
+    /// The part that it gives back, of a payment that came in parts.
+    #[serde(default)]
+    pub part: Option<ChargeRef>,
     /// Why, for people.
     pub reason: String,
+    /// Who asked for it, for the provider's books.
+    #[serde(default)]
+    pub by: Option<String>,
     /// How it stands.
     pub state: OperationState,
     /// The provider's id of it.

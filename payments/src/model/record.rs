@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use tulbur_core::{
-    AccountName, CallbackUrl, Capture, CardInfo, FreeText, Language, Money, NextAction, OperationState,
-    OrderRef, PaymentRef, PaymentStatus, ReferenceError, Timestamp,
+    AccountName, CallbackUrl, Capture, CardInfo, CustomerRef, FreeText, Language, Money, NextAction,
+    OperationState, OrderRef, PaidPart, PaymentRef, PaymentStatus, Timestamp,
 };
 
 macro_rules! id {
@@ -48,45 +48,6 @@ id!(
     /// The stable id of an event: the same however often it is delivered.
     EventId
 );
-
-/// The shop's own key of the customer to whom saved cards belong.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CustomerRef(String);
-
-impl CustomerRef {
-    /// Takes a text as the shop's key of a customer.
-    ///
-    /// # Errors
-    /// When it is empty, longer than 255 bytes, or has control characters.
-    pub fn parse(text: impl Into<String>) -> Result<Self, ReferenceError> {
-        OrderRef::parse(text).map(|text| Self(text.into()))
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for CustomerRef {
-    type Error = ReferenceError;
-    fn try_from(text: String) -> Result<Self, ReferenceError> {
-        Self::parse(text)
-    }
-}
-
-impl From<CustomerRef> for String {
-    fn from(customer: CustomerRef) -> Self {
-        customer.0
-    }
-}
-
-impl fmt::Display for CustomerRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The 128-bit secret in a payer page's address: who has it sees that page. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
@@ -298,6 +259,12 @@ pub struct PaymentRecord {
     /// Whether a signed notification said that it is paid, and counts only once a query says so too.
     #[serde(default)]
     pub said_paid: bool,
+    /// The movements of money that the provider tells of, where a payer can pay in several.
+    #[serde(default)]
+    pub parts: Vec<PaidPart>,
+    /// How many hints came since the provider was asked, where it is asked on hints alone.
+    #[serde(default)]
+    pub(crate) hints: u32,
     /// Whether the money was authorised at some time. After a release, an answer "authorised" is then old news.
     #[serde(default)]
     pub(crate) was_held: bool,
@@ -346,6 +313,13 @@ impl PaymentRecord {
     /// What was taken: what the provider said, or the whole amount of a paid payment; none while nothing was.
     pub fn taken(&self) -> Option<Money> {
         if self.status == Status::Paid { self.captured.or(self.amount()) } else { None }
+    }
+
+    /// What came in parts and is still there; none if nothing did.
+    pub fn received(&self) -> Option<Money> {
+        let mut there = self.parts.iter().filter(|part| !part.returned).map(|part| part.amount);
+        let first = there.next()?;
+        there.try_fold(first, Money::checked_add).ok().filter(|sum| sum.is_positive())
     }
 
     /// Whether the payer can still do something, or the provider may still be working on it.

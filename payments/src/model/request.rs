@@ -2,13 +2,13 @@
 
 use sha2::{Digest, Sha256};
 use tulbur_core::{
-    AccountName, CallbackUrl, Capture, Error as CoreError, Language, MerchantRef, Money, Options, OrderRef,
-    Payer, ReturnUrls, Way,
+    AccountName, CallbackUrl, Capture, ChargeRef, CustomerRef, Error as CoreError, Language, MerchantRef,
+    Money, Options, OrderRef, Payer, ReturnUrls, Way,
 };
 
 use crate::error::Result;
 use crate::model::operation::IdempotencyKey;
-use crate::model::record::{CardId, CustomerRef, PaymentId};
+use crate::model::record::{CardId, PaymentId};
 
 /// Asks for a payment of an order.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct OpenPayment {
     pub way: Way,
     /// Who pays.
     pub payer: Payer,
+    /// The shop's key of the customer, for providers that want one.
+    pub customer: Option<CustomerRef>,
     /// Save the card on the way, for this customer.
     pub save_card_for: Option<CustomerRef>,
     /// Where the payer goes on after the result page.
@@ -55,6 +57,7 @@ impl OpenPayment {
             language: Language::default(),
             way: Way::default(),
             payer: Payer::default(),
+            customer: None,
             save_card_for: None,
             continue_to: None,
             return_urls: None,
@@ -76,6 +79,13 @@ impl OpenPayment {
     #[must_use]
     pub fn payer(mut self, payer: Payer) -> Self {
         self.payer = payer;
+        self
+    }
+
+    /// For this customer of the shop.
+    #[must_use]
+    pub fn customer(mut self, customer: CustomerRef) -> Self {
+        self.customer = Some(customer);
         self
     }
 
@@ -140,7 +150,7 @@ impl OpenPayment {
     pub(crate) fn content(&self) -> Result<String> {
         digest(&serde_json::json!({
             "account": self.account, "amount": self.amount, "description": self.description, "way": self.way,
-            "payer": self.payer, "save_card_for": self.save_card_for, "merchant_ref": self.merchant_ref,
+            "payer": self.payer, "customer": self.customer, "save_card_for": self.save_card_for, "merchant_ref": self.merchant_ref,
             "capture": self.capture, "options": self.options,
         }))
     }
@@ -283,8 +293,12 @@ pub struct RefundPayment {
     pub payment: PaymentId,
     /// How much; by default all that is left.
     pub amount: Option<Money>,
+    /// The part to give back, of a payment that came in parts; by default the only one that is left.
+    pub part: Option<ChargeRef>,
     /// Why, for people.
     pub reason: String,
+    /// Who asks for it, for the provider's books.
+    pub by: Option<String>,
     /// The caller's own name of this request.
     pub key: Option<IdempotencyKey>,
 }
@@ -292,7 +306,21 @@ pub struct RefundPayment {
 impl RefundPayment {
     /// A refund of all that is left.
     pub fn new(payment: PaymentId, reason: impl Into<String>) -> Self {
-        Self { payment, amount: None, reason: reason.into(), key: None }
+        Self { payment, amount: None, part: None, reason: reason.into(), by: None, key: None }
+    }
+
+    /// Of one part of a payment that came in parts.
+    #[must_use]
+    pub fn part(mut self, part: ChargeRef) -> Self {
+        self.part = Some(part);
+        self
+    }
+
+    /// In the name of this person or system.
+    #[must_use]
+    pub fn by(mut self, who: impl Into<String>) -> Self {
+        self.by = Some(who.into());
+        self
     }
 
     /// Of this much.

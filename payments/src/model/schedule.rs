@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulbur_core::{FlowEffect, FlowInfo, OperationState, Poll, QueryBy, Timestamp};
+use tulbur_core::{Asking, FlowEffect, FlowInfo, OperationState, Poll, QueryBy, Timestamp};
 
 use crate::model::record::{EndedBy, PaymentRecord, Status};
 
@@ -111,6 +111,9 @@ pub(crate) fn next_question(
             && end > now;
         return (payment.status.is_open() || can_be_paid).then(|| end.max(now));
     }
+    if flow.asking == Asking::OnHint && payment.hints == 0 && !payment.status.is_success() {
+        return question_without_a_hint(payment, flow, schedule, now);
+    }
     let poll = schedule.poll(flow);
     let waited = |longest: Duration, most_doublings: u32| {
         let doubled = poll.every.saturating_mul(1 << payment.asked.min(most_doublings));
@@ -150,6 +153,54 @@ pub(crate) fn next_question(
     let next =
         if payment.asked == 0 { now.after(poll.first) } else { now.after(waited(schedule.longest_wait, 10)) };
     Some(last.map_or(next, |last| next.min(last)))
+}
+
+/// When to ask about a payment of a flow that is asked about on hints alone, while no hint has come: once when the
+/// payer's time is over, and once after it has ended without money.
+fn question_without_a_hint(
+    payment: &PaymentRecord,
+    flow: &FlowInfo,
+    schedule: &Schedule,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if payment.status.is_failed() {
+        let late = payment.changed_at.after(schedule.late_questions[0]);
+        let is_over = payment.operation == OperationState::Refused || late <= now;
+        return (!is_over).then_some(late);
+    }
+    if payment.mismatch.is_some() || payment.received().is_some() && is_over(payment, schedule, now) {
+        // A person decides; what comes later is told by a hint.
+        return None;
+    }
+    let end =
+        payment.expires_at.unwrap_or(payment.created_at.after(schedule.lifetime)).after(schedule.margin);
+    if end > now {
+        return Some(end);
+    }
+    // The last question was not answered.
+    let wait = schedule.longest_wait.max(now.since(payment.created_at) / 8).max(schedule.poll(flow).every);
+    let goes_on = now.since(payment.created_at) < schedule.give_up_after || payment.asked < LEAST_QUESTIONS;
+    goes_on.then(|| now.after(spread(wait, payment.id.as_str(), payment.asked)))
+}
+
+fn is_over(payment: &PaymentRecord, schedule: &Schedule, now: Timestamp) -> bool {
+    payment.expires_at.is_some_and(|end| now >= end.after(schedule.margin))
+}
+
+/// Whether a question that is due must not be asked yet, because the provider wants to be asked on hints alone: the due
+/// time was moved forward by a wrong clock, or by a start.
+pub(crate) fn waits_for_a_hint(
+    payment: &PaymentRecord,
+    flow: &FlowInfo,
+    schedule: &Schedule,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let unasked = flow.asking == Asking::OnHint
+        && payment.hints == 0
+        && payment.status == Status::Pending
+        && payment.operation == OperationState::Succeeded
+        && !is_over(payment, schedule, now);
+    if unasked { question_without_a_hint(payment, flow, schedule, now) } else { None }
 }
 
 /// How far ahead leases and due times can lie if they were written by a clock that was right.

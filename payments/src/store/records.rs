@@ -1,14 +1,12 @@
 //! The records of a store: payments and their orders, operations, keys and cards.
 
 use async_trait::async_trait;
-use tulbur_core::{AccountName, MerchantRef, OperationRef, OrderRef, ProviderRef};
+use tulbur_core::{AccountName, CustomerRef, MerchantRef, OperationRef, OrderRef, ProviderRef};
 
 use crate::error::StoreError;
 use crate::model::changes::Changes;
 use crate::model::operation::{IdempotencyKey, KeyRecord, OperationRecord};
-use crate::model::record::{
-    Card, CardId, CardRecord, CustomerRef, Order, OrderRecord, PaymentId, PaymentRecord,
-};
+use crate::model::record::{Card, CardId, CardRecord, Order, OrderRecord, PaymentId, PaymentRecord};
 
 /// By what a payment is looked for.
 #[derive(Debug, Clone, Copy)]

@@ -8,11 +8,11 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use tulbur_core::{AccountName, Channel, ErrorKind, IdSource, OrderRef};
+use tulbur_core::{AccountName, Channel, CustomerRef, ErrorKind, IdSource, OrderRef};
 
 use crate::error::{Error, Result};
 use crate::model::changes::InboxEntry;
-use crate::model::record::{Card, CardId, CustomerRef, PaymentId, PaymentRecord, Purpose};
+use crate::model::record::{Card, CardId, PaymentId, PaymentRecord, Purpose};
 
 /// Where a sealed value stands and whose it is: it opens nowhere else, and for nobody else.
 ///

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use tulbur_core::{AccountName, ProviderRef, Timestamp};
+use tulbur_core::{AccountName, CustomerRef, ProviderRef, Timestamp};
 
 use super::check::{Found, Stores, ensure, ensure_eq, failed, named_checks};
 use super::samples::{account, at, attention, delivery, opened, order_ref, payment, payment_id};
 use crate::error::StoreError;
-use crate::model::record::{CustomerRef, Purpose};
+use crate::model::record::Purpose;
 use crate::store::{Changes, Find, InboxEntry, Store, Verdict};
 
 named_checks! {

@@ -1,14 +1,14 @@
 //! Records to store.
 
 use tulbur_core::{
-    AccountName, Capture, CardInfo, Channel, Currency, Flow, Language, MerchantRef, Money, OperationRef,
-    OperationState, OrderRef, PaymentRef, ProviderRef, Timestamp,
+    AccountName, Capture, CardInfo, Channel, Currency, CustomerRef, Flow, Language, MerchantRef, Money,
+    OperationRef, OperationState, OrderRef, PaymentRef, ProviderRef, Timestamp,
 };
 
 use crate::model::event::{AttentionItem, AttentionKind, Event, EventKind, HistoryEntry, Source, Timing};
 use crate::model::operation::{IdempotencyKey, KeyRecord, KeySubject, OperationKind, OperationRecord};
 use crate::model::record::{
-    Card, CardId, CardRecord, CustomerRef, EventId, OrderRecord, PaymentId, PaymentRecord, Purpose, Status,
+    Card, CardId, CardRecord, EventId, OrderRecord, PaymentId, PaymentRecord, Purpose, Status,
 };
 use crate::store::{Changes, InboxEntry, Verdict};
 
@@ -79,6 +79,8 @@ pub(super) fn payment(name: &str, of: &str) -> PaymentRecord {
         capturing: None,
         mismatch: None,
         said_paid: false,
+        parts: Vec::new(),
+        hints: 0,
         was_held: false,
         overdue: false,
         lease_until: None,
@@ -114,6 +116,8 @@ pub(super) fn operation(name: &str, of: &str) -> OperationRecord {
         account: account("bank"),
         order: Some(order_ref(of)),
         amount: Some(amount()),
+        part: None,
+        by: None,
         reason: "it came broken".into(),
         state: OperationState::Reserved,
         provider_ref: None,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::support::cards::{charge, saved_card};
 use crate::support::{Shop, Write};
-use tulbur_core::{OperationState, PaymentStatus};
-use tulbur_payments::{AttentionKind, CustomerRef, Error, Status};
+use tulbur_core::{CustomerRef, OperationState, PaymentStatus};
+use tulbur_payments::{AttentionKind, Error, Status};
 
 #[tokio::test]
 async fn a_saved_card_is_charged_once_and_only_by_its_owner() {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::support;
 use crate::support::recorder::Recorded;
 use crate::support::{Bank, Shop, Write};
-use tulbur_core::{AccountName, async_trait};
+use tulbur_core::{AccountName, CustomerRef, async_trait};
 use tulbur_payments::{
-    ChargeCard, CustomerRef, Event, EventHandler, HandlerError, METRICS, MetricKind, OpenCardSetup,
-    RefundPayment, describe_metrics,
+    ChargeCard, Event, EventHandler, HandlerError, METRICS, MetricKind, OpenCardSetup, RefundPayment,
+    describe_metrics,
 };
 
 struct NeverWorks;

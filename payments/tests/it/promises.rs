@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::support;
 use crate::support::cards::{charge, saved_card};
 use crate::support::{SECRET, Shop, TOKEN, Write, mnt};
-use tulbur_core::{Channel, Delivery, MerchantRef, OperationState, PaymentStatus, Way};
-use tulbur_payments::{AttentionKind, CustomerRef, EndedBy, Error, EventKind, NotifyTarget, Status, Timing};
+use tulbur_core::{Channel, CustomerRef, Delivery, MerchantRef, OperationState, PaymentStatus, Way};
+use tulbur_payments::{AttentionKind, EndedBy, Error, EventKind, NotifyTarget, Status, Timing};
 
 fn reference(record: &tulbur_payments::PaymentRecord) -> MerchantRef {
     record.reference.merchant_ref.clone()

@@ -251,7 +251,7 @@ async fn an_unknown_refund_is_named_where_refunds_differ() {
 #[tokio::test]
 async fn a_card_set_up_is_no_payment() {
     let shop = Shop::open().await;
-    let customer = tulbur_payments::CustomerRef::parse("c").unwrap();
+    let customer = tulbur_core::CustomerRef::parse("c").unwrap();
     let request = tulbur_payments::OpenCardSetup::new(customer, AccountName::parse("bank").unwrap());
     let setup = shop.payments.save_card(request).await.unwrap();
     let text = format!("ref,amount\n{},1\n", setup.reference.merchant_ref);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::support;
 use crate::support::{Bank, SECRET, Shop, TOKEN, Write, sealing_keys};
-use tulbur_core::{Channel, Delivery, OperationState, SecretString};
+use tulbur_core::{Channel, CustomerRef, Delivery, OperationState, SecretString};
 use tulbur_payments::store::{DeliveryState, InboxEntry, Lists, Outbox, Settle, Verdict};
 use tulbur_payments::{
-    CustomerRef, Error, OpenCardSetup, PaymentRecord, RefundPayment, Replayed, SealingKeys, Source,
-    SqliteStore, Status, make_due, resolve_item,
+    Error, OpenCardSetup, PaymentRecord, RefundPayment, Replayed, SealingKeys, Source, SqliteStore, Status,
+    make_due, resolve_item,
 };
 
 async fn store(shop: &Shop) -> SqliteStore {

@@ -6,8 +6,8 @@ use crate::support;
 use crate::support::{Bank, SETUP, Shop, TOKEN};
 use sqlx::Row as _;
 use sqlx::sqlite::SqlitePool;
-use tulbur_core::{AccountName, SecretString, Url};
-use tulbur_payments::{CustomerRef, Payments, ResealFrom, Resealed, SealingKeys, SqliteStore};
+use tulbur_core::{AccountName, CustomerRef, SecretString, Url};
+use tulbur_payments::{Payments, ResealFrom, Resealed, SealingKeys, SqliteStore};
 
 fn key(byte: u8) -> SecretString {
     use base64::Engine as _;

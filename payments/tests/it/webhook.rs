@@ -10,11 +10,10 @@ use crate::words::{WRITINGS, parts};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tulbur_core::{
-    AccountName, HttpTransport, ManualClock, PaymentStatus, SecretString, Timestamp, Url, system_now,
+    AccountName, CustomerRef, HttpTransport, ManualClock, PaymentStatus, SecretString, Timestamp, Url,
+    system_now,
 };
-use tulbur_payments::{
-    AttentionKind, CustomerRef, OpenCardSetup, Outbox, Payments, Webhook, WebhookSecrets, unpark,
-};
+use tulbur_payments::{AttentionKind, OpenCardSetup, Outbox, Payments, Webhook, WebhookSecrets, unpark};
 use tulbur_reqwest::ReqwestTransport;
 
 fn secret(byte: u8) -> SecretString {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection};
 use tulbur_core::{
-    AccountName, Channel, Clock, Delivery, ManualClock, MerchantRef, OrderRef, PaymentStatus, ProviderRef,
-    Timestamp, Url, Way,
+    AccountName, Channel, Clock, CustomerRef, Delivery, ManualClock, MerchantRef, OrderRef, PaymentStatus,
+    ProviderRef, Timestamp, Url, Way,
 };
 use tulbur_payments::store::Unread;
 use tulbur_payments::{
-    CapturePayment, ChargeCard, CustomerRef, IdempotencyKey, NotifyTarget, OpenCardSetup, OpenPayment,
-    PaymentRecord, Payments, RefundPayment, SqliteStore, Store, VoidPayment,
+    CapturePayment, ChargeCard, IdempotencyKey, NotifyTarget, OpenCardSetup, OpenPayment, PaymentRecord,
+    Payments, RefundPayment, SqliteStore, Store, VoidPayment,
 };
 
 use crate::recorder::{NOW, TURN, in_sqlite, listen, sent};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tulbur_core::{
     Ability, AccountName, Alphabet, CaptureRule, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, Language,
-    NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundRule, Way,
+    NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundPart,
+    RefundRule, Way,
 };
 
 use crate::ID;
@@ -65,7 +66,7 @@ pub(crate) fn describe(account: AccountName, config: &GalaxyPayConfig) -> Provid
     info.ways = vec![Way::Page, Way::Qr];
     info.notify = NotifyAddress::PerPayment;
     info.saves_card_with_payment = true;
-    info.refunds = Some(RefundRule { partial: true, repeated: true, window: Some(REFUND_WINDOW) });
+    info.refunds = Some(RefundRule { part: RefundPart::Any, repeated: true, window: Some(REFUND_WINDOW) });
     // Whether a part can be captured is unknown, and so is how long money is held.
     info.captures = config.accepts_inferred().then_some(CaptureRule { partial: false, window: None });
     info.operations = operations();

@@ -13,7 +13,7 @@ use tulbur_core::wire::{Field, Fields, filled, needed, read};
 use tulbur_core::{
     CardInfo, CardToken, Channel, Currency, Delivery, Error, ErrorKind, FreeText, IpnEvent, IpnFacts,
     IpnOutcome, IpnProvider, MerchantRef, Money, PaymentStatus, Proof, ProviderRef, Reply, Result, SavedCard,
-    Subject,
+    Subject, Voucher,
 };
 
 use crate::client::{GalaxyPay, Mark};
@@ -158,7 +158,7 @@ impl GalaxyPay {
         // Genuine and readable, and yet no proof: a hint. Not genuine, or not readable: the error.
         let (told, proof) = match (told, proven) {
             (Some(told), Ok(facts)) => (told, Proof::Signed(facts)),
-            (Some(told), Err(_)) => (told, Proof::Hint { checked: true }),
+            (Some(told), Err(_)) => (told, Proof::Hint(Voucher::Checksum)),
             (None, Err(error)) => return Err(error),
             (None, Ok(_)) => return Err(malformed("it could not be read")),
         };

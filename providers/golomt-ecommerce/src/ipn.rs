@@ -3,7 +3,7 @@
 use tulbur_core::wire::Fields;
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, FreeText, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof,
-    Reply, Result, SavedCard, Subject,
+    Reply, Result, SavedCard, Subject, Voucher,
 };
 
 use crate::client::GolomtEcommerce;
@@ -119,7 +119,7 @@ fn read_return(fields: &Fields<'_>) -> Result<IpnEvent> {
     let code = filled("status_code")?.map(FreeText::from);
     let text = filled("desc")?.map(FreeText::from);
     let claimed = code.as_deref().map(|code| status::of_code(Some(code)));
-    let proof = Proof::Hint { checked: false };
+    let proof = Proof::Hint(Voucher::Nobody);
     let mut event =
         IpnEvent::new(Subject::merchant(reference), proof, RETURN).with_claim(claimed, None, code.as_deref());
     event.text = text;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tulbur_core::{
     Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, NotifyAddress,
-    OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundRule, Way,
+    OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundPart, RefundRule, Way,
 };
 
 use crate::ID;
@@ -40,7 +40,7 @@ pub(crate) fn describe(account: AccountName, config: &GolomtInstoreConfig) -> Pr
     info.ways = vec![Way::Qr, Way::Phone, Way::App];
     info.notify = NotifyAddress::PerAccount;
     // Whether a part can be given back is unknown, and so is until when; so only what is sure to be meant is asked.
-    info.refunds = Some(RefundRule { partial: false, repeated: false, window: None });
+    info.refunds = Some(RefundRule { part: RefundPart::Whole, repeated: false, window: None });
     info.operations = operations();
     info.flows = flows(config.wait());
     info

@@ -6,7 +6,7 @@
 
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, FreeText, IpnEvent, IpnOutcome, IpnProvider, MerchantRef,
-    PaymentStatus, Proof, Reply, Result, Subject, wire,
+    PaymentStatus, Proof, Reply, Result, Subject, Voucher, wire,
 };
 
 use crate::client::GolomtInstore;
@@ -20,7 +20,7 @@ const MOST: usize = 64 * 1024;
 impl IpnProvider for GolomtInstore {
     /// Reads a push of this account's terminal.
     ///
-    /// The result is always [`Proof::Hint`]; `checked` says whether the checksum is the one that is inferred. A push of
+    /// The result is always [`Proof::Hint`], by [`Voucher::Checksum`] if the checksum is the one that is inferred. A push of
     /// another terminal is refused, and that is how many tills share one address: `/notify/golomt-instore` finds the
     /// account whose terminal it names. No two accounts may have the same terminal there.
     fn verify(&self, delivery: &Delivery<'_>) -> Result<IpnEvent> {
@@ -83,15 +83,16 @@ impl GolomtInstore {
             .and_then(|reference| self.info.ref_rule.check(&reference).map(|()| reference))
             .map_err(|e| malformed(e.to_string()).with_field("invoice"))?;
         let amount = push.amount().ok().flatten();
-        let checked = amount.is_some() && {
+        let is_signed = amount.is_some() && {
             let text = push.amount_text().unwrap_or_default();
             let covered = sign::invoice(terminal, reference.as_str(), text);
             self.keys.check(&covered, push.checksum()).is_ok()
         };
+        let voucher = if is_signed { Voucher::Checksum } else { Voucher::Nobody };
         let claimed = push.resp_code().map(|code| status::of_code(Some(code)));
         // A payer whose first try fails may pay with the next: that is two messages, not a contradiction.
         let message = if claimed == Some(PaymentStatus::Paid) { "paid" } else { PUSH };
-        let mut event = IpnEvent::new(Subject::merchant(reference), Proof::Hint { checked }, message)
+        let mut event = IpnEvent::new(Subject::merchant(reference), Proof::Hint(voucher), message)
             .with_claim(claimed, amount, push.resp_code());
         event.text = push.text();
         event.card = push.card();

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use tulbur_core::{AccountName, Currency, Money, OperationState, OrderRef, Outcome, Way};
+use tulbur_core::{AccountName, Currency, CustomerRef, Money, OperationState, OrderRef, Outcome, Way};
 use tulbur_payments::{
-    CapturePayment, CardId, ChargeCard, CustomerRef, Error, IdempotencyKey, OpenPayment, OperationRecord,
-    PaymentId, PaymentRecord, Payments, RefundPayment, VoidPayment,
+    CapturePayment, CardId, ChargeCard, Error, IdempotencyKey, OpenPayment, OperationRecord, PaymentId,
+    PaymentRecord, Payments, RefundPayment, VoidPayment,
 };
 
 use crate::fault::Kind;

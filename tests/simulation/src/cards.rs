@@ -1,9 +1,10 @@
 //! The saved cards that every run begins with, saved once by the engine itself.
 
 use std::cell::OnceCell;
+use tulbur_core::CustomerRef;
 
 use tulbur_core::AccountName;
-use tulbur_payments::{CardRecord, CustomerRef, OpenCardSetup, Records};
+use tulbur_payments::{CardRecord, OpenCardSetup, Records};
 
 use crate::bank::ACCOUNTS;
 use crate::calls::CUSTOMER;

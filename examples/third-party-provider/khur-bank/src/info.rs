@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tulbur_core::{
+use tulbur_core::{RefundPart, 
     Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, Language, Money,
     NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundRule, Way,
 };
@@ -31,7 +31,7 @@ pub(crate) fn describe(account: AccountName) -> ProviderInfo {
     info.notify = NotifyAddress::PerAccount;
     // 1.00 to 10000000.00
     info.amounts = Some(Money::from_minor(100, CURRENCY)..=Money::from_minor(1_000_000_000, CURRENCY));
-    info.refunds = Some(RefundRule { partial: true, repeated: true, window: None });
+    info.refunds = Some(RefundRule { part: RefundPart::Any, repeated: true, window: None });
     let one =
         |ability, name, wire, section| OperationInfo::new(ability, name, wire, Evidence::Documented, section);
     info.operations = vec![

@@ -1,7 +1,7 @@
 //! Reads the bank's notifications (BANK.md, section 5), and the return of the payer's browser (6).
 
 use tulbur_core::wire::read;
-use tulbur_core::{
+use tulbur_core::{Voucher, 
     Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof, Reply,
     Result, Subject,
 };
@@ -50,7 +50,7 @@ impl KhurBank {
         let proof = sign::prove(&self.keys, values, sent.checksum.as_deref())?;
         let (status, amount) = match &proof {
             Proof::Signed(facts) => (Some(facts.status), Some(facts.amount)),
-            Proof::Hint { .. } => (None, None),
+            Proof::Hint(_) => (None, None),
         };
         let subject = Subject::merchant(MerchantRef::parse(sent.reference)?);
         Ok(IpnEvent::new(subject, proof, NOTIFY).with_claim(status, amount, Some(&sent.result)))
@@ -66,6 +66,6 @@ fn returned(delivery: &Delivery<'_>) -> Result<IpnEvent> {
         fields.get("reference")?.ok_or_else(|| malformed("it is missing").with_field("reference"))?;
     let subject = Subject::merchant(MerchantRef::parse(reference)?);
     let result = fields.get("result")?.filter(|result| result.len() == 4);
-    let event = IpnEvent::new(subject, Proof::Hint { checked: false }, RETURN);
+    let event = IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), RETURN);
     Ok(event.with_claim(result.map(status::of_result), None, result))
 }

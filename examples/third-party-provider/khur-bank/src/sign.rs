@@ -42,7 +42,7 @@ pub(crate) fn prove(keys: &AccountKeys, values: [&str; 3], checksum: Option<&str
     let reading = Reading::new(CURRENCY, &status::of_result);
     match keys.prove(&NOTIFICATION, values.map(Some), checksum, &reading)? {
         proof @ Proof::Signed(_) => Ok(proof),
-        Proof::Hint { .. } => Err(Error::new(
+        Proof::Hint(_) => Err(Error::new(
             ErrorKind::Untrusted,
             "a signed value is not of the length that the bank declares",
         )),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use khur_bank::{ID, KhurBank, KhurBankConfig};
 use khur_bank_sandbox::{MERCHANT, SECRET};
-use tulbur_core::{
+use tulbur_core::{Voucher, 
     AccountName, CallbackUrl, Channel, CreateInvoice, Currency, Delivery, ErrorKind, Language, MerchantRef,
     Money, NextAction, Outcome, PaymentStatus, Proof, Provider, ProviderFactory, RandomIds, ReturnUrls, Url,
 };
@@ -66,7 +66,7 @@ async fn a_payer_pays_on_the_page_and_comes_back_with_a_hint() {
         Delivery { channel: Channel::Return, method: "GET", query: Some(query), headers: &[], body: b"" };
     let event = provider.ipn().unwrap().verify(&delivery).unwrap();
     assert_eq!(event.subject.merchant_ref, Some(request.merchant_ref.clone()));
-    assert!(matches!(event.proof, Proof::Hint { checked: false }));
+    assert!(matches!(event.proof, Proof::Hint(Voucher::Nobody)));
     let payment = provider.queries().unwrap().query(&invoice.payment).await.unwrap();
     assert_eq!((payment.status, payment.amount), (PaymentStatus::Paid, Some(request.amount)));
     assert_eq!(sandbox.provider(ID).unwrap().payment(request.merchant_ref.as_str()).unwrap().debits, 1);

@@ -11,14 +11,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tulbur_core::{AccountName, OperationRef, OperationState, OrderRef, ProviderRef, Timestamp};
+use tulbur_core::{AccountName, CustomerRef, OperationRef, OperationState, OrderRef, ProviderRef, Timestamp};
 
 use crate::error::StoreError;
 use crate::model::event::{AttentionItem, Event, HistoryEntry};
 use crate::model::operation::{IdempotencyKey, KeyRecord, OperationKind, OperationRecord};
-use crate::model::record::{
-    Card, CardId, CardRecord, CustomerRef, Order, OrderRecord, PaymentId, PaymentRecord,
-};
+use crate::model::record::{Card, CardId, CardRecord, Order, OrderRecord, PaymentId, PaymentRecord};
 use crate::store::{
     Changes, DueWork, Find, Inbox, InboxEntry, Known, Lists, LongestWaits, PaymentFilter, Records,
     StoreStats, Unread, UnreadSince, Verdict, Wake,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use sqlx::Row as _;
 use tokio::sync::mpsc;
-use tulbur_core::{AccountName, OperationRef, OrderRef, ProviderRef, Timestamp};
+use tulbur_core::{AccountName, CustomerRef, OperationRef, OrderRef, ProviderRef, Timestamp};
 
 use super::super::TheStore;
 use super::alone;
@@ -19,9 +19,7 @@ use super::value::storable;
 use crate::error::StoreError;
 use crate::model::event::{AttentionItem, Event, HistoryEntry};
 use crate::model::operation::{IdempotencyKey, KeyRecord, OperationRecord};
-use crate::model::record::{
-    Card, CardId, CardRecord, CustomerRef, Order, OrderRecord, PaymentId, PaymentRecord, Status,
-};
+use crate::model::record::{Card, CardId, CardRecord, Order, OrderRecord, PaymentId, PaymentRecord, Status};
 use crate::store::{
     Changes, DueWork, Find, Inbox, InboxEntry, Known, Lists, LongestWaits, PaymentFilter, Records,
     StoreClock, StoreStats, Unread, UnreadSince, Wake,

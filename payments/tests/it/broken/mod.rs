@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc::Receiver;
-use tulbur_core::{AccountName, OperationRef, OrderRef, Timestamp};
+use tulbur_core::{AccountName, CustomerRef, OperationRef, OrderRef, Timestamp};
 use tulbur_payments::store::{
     Changes, DueWork, Find, Inbox, InboxEntry, Known, Lists, LongestWaits, PaymentFilter, Records,
     StoreStats, Unread, UnreadSince, Wake,
 };
 use tulbur_payments::store_suite::{Stores, checks};
 use tulbur_payments::{
-    AttentionItem, Card, CardId, CardRecord, CustomerRef, Event, HistoryEntry, IdempotencyKey, KeyRecord,
-    MemoryStore, OperationRecord, Order, PaymentId, PaymentRecord, StoreError,
+    AttentionItem, Card, CardId, CardRecord, Event, HistoryEntry, IdempotencyKey, KeyRecord, MemoryStore,
+    OperationRecord, Order, PaymentId, PaymentRecord, StoreError,
 };
 
 /// What is forgotten.

@@ -12,9 +12,9 @@ use tulbur_core::{
     IpnEvent, IpnOutcome, IpnProvider, Language, ManualClock, MerchantRef, MessageShape, Money, NextAction,
     NoNetwork, NotifyAddress, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, ProofBy,
     Provider, ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, RandomIds, Reading, Redirect,
-    RefRule, Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result, SavedCard,
-    Scheme, SecretString, SignedField, Subject, Timestamp, TokenizeProvider, Url, VoidProvider, VoidRequest,
-    Way, async_trait,
+    RefRule, Refund, RefundPart, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result,
+    SavedCard, Scheme, SecretString, SignedField, Subject, Timestamp, TokenizeProvider, Url, VoidProvider,
+    VoidRequest, Voucher, Way, async_trait,
 };
 
 pub const PAGE: Flow = Flow::new("page");
@@ -151,8 +151,11 @@ impl Bank {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(0)));
         let env = BuildEnv::new(Arc::new(NoNetwork), clock, Arc::new(RandomIds));
         let keys = env.keys(Scheme::HmacSha256, [&SecretString::from(secret)], &info.ref_rule).unwrap();
-        info.refunds =
-            Some(RefundRule { partial: true, repeated: true, window: Some(Duration::from_hours(24 * 365)) });
+        info.refunds = Some(RefundRule {
+            part: RefundPart::Any,
+            repeated: true,
+            window: Some(Duration::from_hours(24 * 365)),
+        });
         info.captures = Some(CaptureRule { partial: true, window: None });
         Self { info, keys, state: Arc::default() }
     }
@@ -404,7 +407,7 @@ impl IpnProvider for Bank {
                 _ => PaymentStatus::Declined,
             };
             let subject = Subject::merchant(MerchantRef::parse(reference)?);
-            return Ok(IpnEvent::new(subject, Proof::Hint { checked: false }, "return").with_claim(
+            return Ok(IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "return").with_claim(
                 Some(status),
                 None,
                 None,
@@ -417,14 +420,14 @@ impl IpnProvider for Bank {
             let subject = Subject::merchant(MerchantRef::parse(reference)?);
             let paid = Some(PaymentStatus::Paid);
             return Ok(
-                IpnEvent::new(subject, Proof::Hint { checked: true }, "hint").with_claim(paid, None, None)
+                IpnEvent::new(subject, Proof::Hint(Voucher::Checksum), "hint").with_claim(paid, None, None)
             );
         }
         if let ["unsigned", reference, code, amount] = parts[..] {
             let subject = Subject::merchant(MerchantRef::parse(reference)?);
             let claimed = if code == "000" { PaymentStatus::Paid } else { PaymentStatus::Declined };
             let amount = Money::parse(amount, Currency::MNT)?;
-            return Ok(IpnEvent::new(subject, Proof::Hint { checked: false }, "push").with_claim(
+            return Ok(IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "push").with_claim(
                 Some(claimed),
                 Some(amount),
                 Some(code),

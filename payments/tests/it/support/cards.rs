@@ -1,7 +1,8 @@
 //! A customer with a saved card, and the request that charges it.
 
 use tulbur_core::AccountName;
-use tulbur_payments::{CardId, ChargeCard, CustomerRef, OpenCardSetup, Status};
+use tulbur_core::CustomerRef;
+use tulbur_payments::{CardId, ChargeCard, OpenCardSetup, Status};
 
 use super::{Shop, mnt};
 

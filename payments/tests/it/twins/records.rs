@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 use tulbur_core::{
-    AccountName, Channel, Currency, Flow, MerchantRef, Money, OperationRef, OrderRef, PaymentRef,
-    ProviderRef, Timestamp,
+    AccountName, Channel, Currency, CustomerRef, Flow, MerchantRef, Money, OperationRef, OrderRef,
+    PaymentRef, ProviderRef, Timestamp,
 };
 use tulbur_payments::store::{InboxEntry, Verdict};
 use tulbur_payments::{
-    AttentionItem, AttentionKind, CardId, CardRecord, CustomerRef, Event, EventId, EventKind, HistoryEntry,
+    AttentionItem, AttentionKind, CardId, CardRecord, Event, EventId, EventKind, HistoryEntry,
     IdempotencyKey, KeyRecord, KeySubject, OperationRecord, OrderRecord, PaymentId, PaymentRecord, Purpose,
     Timing,
 };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use tulbur_core::{
-    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, PaymentStatus, Proof, Provider, Reply,
+    Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, PaymentStatus, Proof, Provider, Reply, Voucher,
 };
 use tulbur_galaxy_pay::{GalaxyPayConfig, IpnStatusType};
 
@@ -50,8 +50,8 @@ fn proven(event: &IpnEvent) -> Option<PaymentStatus> {
             assert_eq!(facts.amount, vnd(100_000));
             Some(facts.status)
         }
-        Proof::Hint { checked } => {
-            assert!(checked, "the signature was right");
+        Proof::Hint(voucher) => {
+            assert_eq!(*voucher, Voucher::Checksum, "the signature was right");
             None
         }
     }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, PaymentStatus, Proof, Provider,
-    Reply,
+    Reply, Voucher,
 };
 
 use crate::common::*;
@@ -67,7 +67,7 @@ fn a_repeat_and_a_contradiction_are_told_apart() {
 #[test]
 fn a_token_of_another_shape_makes_it_a_hint() {
     let event = push(result(REFERENCE, Some("000"), "1500.00", Some("tok-abc")).as_bytes()).unwrap();
-    assert!(matches!(event.proof, Proof::Hint { checked: true }));
+    assert!(matches!(event.proof, Proof::Hint(Voucher::Checksum)));
     assert_eq!(event.saved_card, None, "the query brings it");
 }
 
@@ -231,7 +231,7 @@ fn a_return_is_only_ever_a_hint() {
         let (query, body) =
             if method == "GET" { (Some(text.as_str()), &b""[..]) } else { (None, text.as_bytes()) };
         let event = come_back(method, query, body).unwrap();
-        assert!(matches!(event.proof, Proof::Hint { checked: false }));
+        assert!(matches!(event.proof, Proof::Hint(Voucher::Nobody)));
         assert_eq!(event.subject.merchant_ref.as_ref().unwrap().as_str(), REFERENCE);
         assert_eq!((event.code.as_deref(), event.claimed, event.amount), (code, status, None), "{text}");
     }

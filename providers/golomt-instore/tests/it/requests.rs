@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tulbur_core::{
     Ability, CancelRequest, Effect, Evidence, FlowEffect, Method, NextAction, Payment, PaymentStatus,
-    Provider, QueryBy, RefundStatus, Way, abilities, cancel, confirm,
+    Provider, QueryBy, RefundPart, RefundStatus, Way, abilities, cancel, confirm,
 };
 use tulbur_golomt_instore::{FLOW_APP, FLOW_PHONE, FLOW_QR};
 
@@ -225,7 +225,7 @@ fn what_it_says_of_itself_is_what_it_has() {
         info.operations.iter().filter(|one| one.evidence == Evidence::Documented).collect();
     assert!(matches!(&documented[..], [one] if one.wire == "POST /pos/invoice/qr"), "one page could be read");
     let rule = info.refunds.as_ref().unwrap();
-    assert!(!rule.partial && !rule.repeated && rule.window.is_none());
+    assert!(rule.part == RefundPart::Whole && !rule.repeated && rule.window.is_none());
 }
 
 /// A write without it could leave after its owner has lost it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tulbur_core::{
     AccountName, BuildEnv, CancelRequest, Channel, CreateInvoice, Currency, Delivery, Error, ErrorKind,
     Invoice, IpnEvent, MerchantRef, Money, NextAction, OperationRef, Outcome, Payment, PaymentRef,
-    PaymentStatus, Proof, Provider, RandomIds, RefundRequest, Way, cancel, confirm,
+    PaymentStatus, Proof, Provider, RandomIds, RefundRequest, Voucher, Way, cancel, confirm,
 };
 use tulbur_golomt_instore::v2::{Card, InstoreV2, InstoreV2Config, V2Amount};
 use tulbur_golomt_instore::{FLOW_QR, GolomtInstore, GolomtInstoreConfig, ID};
@@ -124,7 +124,7 @@ fn verify(till: &GolomtInstore, (query, body): &(Option<String>, Vec<u8>)) -> Re
 }
 
 fn checked(event: &IpnEvent) -> bool {
-    matches!(event.proof, Proof::Hint { checked: true })
+    matches!(event.proof, Proof::Hint(Voucher::Checksum))
 }
 
 fn money(text: &str) -> Money {

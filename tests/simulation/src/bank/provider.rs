@@ -13,9 +13,9 @@ use tulbur_core::{
     InvoiceProvider, IpnEvent, IpnFacts, IpnOutcome, IpnProvider, MessageShape, Money, Monotonic, NextAction,
     NoNetwork, NotFound, NotifyAddress, Outcome, PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof,
     ProofBy, Provider, ProviderId, ProviderInfo, ProviderRef, QueryBy, QueryProvider, RandomIds, Reading,
-    Redirect, RefRule, Refund, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply, Result,
-    SavedCard, Scheme, SecretString, SignedField, Subject, TokenizeProvider, Url, VoidProvider, VoidRequest,
-    Way,
+    Redirect, RefRule, Refund, RefundPart, RefundProvider, RefundRequest, RefundRule, RefundStatus, Reply,
+    Result, SavedCard, Scheme, SecretString, SignedField, Subject, TokenizeProvider, Url, VoidProvider,
+    VoidRequest, Way,
 };
 
 use super::message::{NORTH_KEY, SOUTH_SALT};
@@ -88,7 +88,7 @@ pub(crate) fn provider(
     info.flows = flows(account);
     info.ways = if account == "north" { vec![Way::Page, Way::App] } else { vec![Way::Page] };
     info.notify = if account == "south" { NotifyAddress::PerPayment } else { NotifyAddress::PerAccount };
-    info.refunds = Some(RefundRule { partial: true, repeated: true, window: None });
+    info.refunds = Some(RefundRule { part: RefundPart::Any, repeated: true, window: None });
     info.captures = Some(CaptureRule { partial: true, window: None });
     let wire = Wire { sim: Arc::clone(sim), process, account };
     let wire = Timeout::new(wire, Arc::clone(clock), Duration::from_secs(30));

@@ -11,15 +11,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
-use tulbur_core::{AccountName, OperationRef, OperationState, OrderRef, Timestamp};
+use tulbur_core::{AccountName, CustomerRef, OperationRef, OperationState, OrderRef, Timestamp};
 use tulbur_payments::store::{
     Changes, Claim, ClaimedDelivery, DueWork, EventDelivery, Find, HandlerSpec, Inbox, InboxEntry, Known,
     Lists, LongestWaits, Outbox, ParkedDelivery, PaymentFilter, Records, RegisteredHandler, Settle,
     StoreStats, Unread, UnreadSince, Wake,
 };
 use tulbur_payments::{
-    AttentionItem, Card, CardId, CardRecord, CustomerRef, Event, EventId, HistoryEntry, IdempotencyKey,
-    KeyRecord, MemoryStore, OperationRecord, Order, OrderRecord, PaymentId, PaymentRecord, StoreError,
+    AttentionItem, Card, CardId, CardRecord, Event, EventId, HistoryEntry, IdempotencyKey, KeyRecord,
+    MemoryStore, OperationRecord, Order, OrderRecord, PaymentId, PaymentRecord, StoreError,
 };
 
 use self::answer::away;

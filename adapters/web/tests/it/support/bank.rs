@@ -10,7 +10,7 @@ use tulbur_core::{
     CreateInvoice, Currency, Delivery, Error, ErrorKind, FlowEffect, FlowInfo, FlowStart, Invoice,
     InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef, NextAction, NotifyAddress,
     PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, Provider, ProviderId, ProviderInfo, QueryBy,
-    QueryProvider, Redirect, RefRule, Reply, Result, SavedCard, Subject, TokenizeProvider, Url, Way,
+    QueryProvider, Redirect, RefRule, Reply, Result, SavedCard, Subject, TokenizeProvider, Url, Voucher, Way,
     async_trait,
 };
 use tulbur_payments::PaymentRecord;
@@ -189,7 +189,11 @@ impl IpnProvider for FakeBank {
         };
         let checked = delivery.channel == tulbur_core::Channel::Notify;
         let subject = Subject::merchant(MerchantRef::parse(reference)?);
-        Ok(IpnEvent::new(subject, Proof::Hint { checked }, "result"))
+        Ok(IpnEvent::new(
+            subject,
+            Proof::Hint(if checked { Voucher::Checksum } else { Voucher::Nobody }),
+            "result",
+        ))
     }
 
     fn acknowledge(&self, outcome: IpnOutcome<'_>) -> Reply {

@@ -11,14 +11,12 @@ use std::time::Duration;
 
 pub use bank::{FakeBank, Said};
 use tulbur_core::{
-    AccountName, AppLink, CallbackUrl, CardInfo, Clock, Currency, Embed, Flow, Language, Money, Monotonic,
-    NextAction, OrderRef, PaymentStatus, SecretString, Timestamp, Url, async_trait, system_monotonic,
-    system_now,
+    AccountName, AppLink, CallbackUrl, CardInfo, Clock, Currency, CustomerRef, Embed, Flow, Language, Money,
+    Monotonic, NextAction, OrderRef, PaymentStatus, SecretString, Timestamp, Url, async_trait,
+    system_monotonic, system_now,
 };
 use tulbur_payments::sqlite::SqliteStore;
-use tulbur_payments::{
-    CustomerRef, OpenCardSetup, OpenPayment, PaymentRecord, Payments, SealingKeys, Status,
-};
+use tulbur_payments::{OpenCardSetup, OpenPayment, PaymentRecord, Payments, SealingKeys, Status};
 use tulbur_web::{Body, Web, WebRequest, WebResponse, WebSettings};
 
 pub const PAGE: Flow = Flow::new("page");

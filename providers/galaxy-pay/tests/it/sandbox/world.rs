@@ -156,6 +156,6 @@ pub(crate) fn operation() -> OperationRef {
 pub(crate) fn proven(event: &IpnEvent) -> Option<PaymentStatus> {
     match &event.proof {
         Proof::Signed(facts) => Some(facts.status),
-        Proof::Hint { .. } => None,
+        Proof::Hint(_) => None,
     }
 }
