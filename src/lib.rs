@@ -14,9 +14,9 @@ pub use tulbur_core as core;
 
 #[doc(inline)]
 pub use tulbur_core::{
-    AccountConfig, AccountName, BuildEnv, CallbackUrl, Currency, Error, ErrorKind, ExposeSecret, Language,
-    MerchantRef, Money, NextAction, Options, OrderRef, Outcome, Payer, Provider, ProviderId, Registry,
-    SecretString, Timestamp, Url, Way, accounts_from, async_trait,
+    AccountConfig, AccountName, BuildEnv, CallbackUrl, Currency, CustomerRef, Error, ErrorKind, ExposeSecret,
+    Language, MerchantRef, Money, NextAction, Options, OrderRef, Outcome, Payer, Provider, ProviderId,
+    Registry, SecretString, Timestamp, Url, Way, accounts_from, async_trait,
 };
 
 /// Durable payments, and their stores: in memory, on SQLite, on PostgreSQL.

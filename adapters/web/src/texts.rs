@@ -61,6 +61,7 @@ table! {
     invoice { mn: "Нэхэмжлэх", en: "Invoice", vi: "Hóa đơn" }
     save_a_card { mn: "Карт хадгалах", en: "Save a card", vi: "Lưu thẻ" }
     amount { mn: "Дүн", en: "Amount", vi: "Số tiền" }
+    received { mn: "Хүлээн авсан", en: "Received", vi: "Đã nhận" }
     description { mn: "Гүйлгээний утга", en: "For", vi: "Nội dung" }
     card { mn: "Карт", en: "Card", vi: "Thẻ" }
     bank { mn: "Банк", en: "Bank", vi: "Ngân hàng" }
@@ -124,6 +125,16 @@ table! {
     choose_language { mn: "Хэл сонгох", en: "Language", vi: "Ngôn ngữ" }
 
     // How it stands.
+    paid_in_part {
+        mn: "Төлбөрийн нэг хэсэг орж ирлээ. Үлдсэн дүнг төлнө үү.",
+        en: "A part of the amount has arrived. Please pay the rest.",
+        vi: "Đã nhận được một phần số tiền. Vui lòng thanh toán phần còn lại.",
+    }
+    paid_too_much {
+        mn: "Нэхэмжилсэн дүнгээс илүү орж ирлээ. Дэлгүүрт мэдэгдсэн.",
+        en: "More than the amount has arrived. The shop has been told.",
+        vi: "Số tiền nhận được nhiều hơn số tiền của hóa đơn. Cửa hàng đã được báo.",
+    }
     waiting { mn: "Төлбөр хүлээгдэж байна", en: "Waiting for your payment", vi: "Đang chờ thanh toán" }
     asking {
         mn: "Банкнаас гүйлгээг лавлаж байна",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tulbur_core::{
     AccountName, Channel, Error, ErrorKind, IpnEvent, IpnFacts, IpnOutcome, IpnProvider, Proof, Provider,
-    Reply, Result, Verified, Voucher,
+    Reply, Result, Verified,
 };
 
 use crate::http::{BODY_LIMIT, WebRequest, WebResponse};
@@ -159,7 +159,7 @@ impl fmt::Debug for VerifiedIpn {
 
 #[cfg(test)]
 mod tests {
-    use tulbur_core::{Currency, ProviderId, ProviderInfo, RefRule};
+    use tulbur_core::{Currency, ProviderId, ProviderInfo, RefRule, Voucher};
 
     use super::*;
 

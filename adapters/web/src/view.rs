@@ -1,5 +1,7 @@
 //! Selects the content of a payment's page. It is pure, so that a test can look at every state.
 
+use std::borrow::Cow;
+
 use tulbur_core::{Currency, Money, Timestamp, UtcOffset};
 use tulbur_payments::{EndedBy, PaymentRecord, Purpose, Status};
 
@@ -65,7 +67,7 @@ pub(crate) struct View<'a> {
     pub(crate) headline: &'static str,
     pub(crate) paragraphs: Vec<&'static str>,
     pub(crate) amount: Option<String>,
-    pub(crate) facts: Vec<(&'static str, &'a str)>,
+    pub(crate) facts: Vec<(&'static str, Cow<'a, str>)>,
     pub(crate) time_left: Option<TimeLeft>,
     pub(crate) ways: Vec<Way>,
     pub(crate) cancel: Option<String>,
@@ -149,15 +151,21 @@ impl<'a> View<'a> {
             ways.clear();
         }
         let (tone, headline, mut paragraphs) = message(record, phase, circumstances, words);
+        if is_paid_in_part(record) {
+            paragraphs.push(words.paid_in_part);
+        }
         if phase == Phase::Open && ways.is_empty() {
             paragraphs.push(if page == Page::Display { words.ask_the_cashier } else { words.no_way });
         }
 
         let mut facts = Vec::new();
         if !record.description.is_empty() {
-            facts.push((words.description, record.description.as_str()));
+            facts.push((words.description, record.description.as_str().into()));
         }
-        let shown = |text: Option<&'a str>| text.filter(|text| !text.trim().is_empty());
+        if let Some(received) = record.received().filter(|received| Some(*received) != record.amount()) {
+            facts.push((words.received, format_amount(received, reader.texts.language).into()));
+        }
+        let shown = |text: Option<&'a str>| text.filter(|text| !text.trim().is_empty()).map(Cow::from);
         let card = &record.card;
         facts.extend(shown(card.brand.as_deref()).map(|brand| (words.card, brand)));
         facts.extend(shown(card.masked_number.as_deref()).map(|number| (words.card, number)));
@@ -180,7 +188,7 @@ impl<'a> View<'a> {
                 "{}/{}/{:x}",
                 record.status,
                 phase.word(),
-                fingerprint(format!("{ways:?}").as_bytes())
+                fingerprint(format!("{ways:?}{:?}", record.received()).as_bytes())
             ),
             headline,
             paragraphs,
@@ -288,6 +296,9 @@ fn message(
         Phase::Ended(Status::Paid) if circumstances.paid_again => {
             ("good", words.paid, vec![words.paid_again])
         }
+        Phase::Ended(Status::Paid) if is_paid_too_much(record) => {
+            ("good", words.paid, vec![words.paid_explained, words.paid_too_much])
+        }
         Phase::Ended(Status::Paid) if circumstances.late => {
             ("good", words.paid, vec![words.paid_late_explained])
         }
@@ -310,6 +321,17 @@ fn message(
             ("ended", choose(words.expired, words.card_expired), vec![told])
         }
     }
+}
+
+/// Whether a part has come, and the rest is still to be paid.
+fn is_paid_in_part(record: &PaymentRecord) -> bool {
+    record.status == Status::Pending && record.received().is_some()
+}
+
+/// Whether more is there than was asked for.
+fn is_paid_too_much(record: &PaymentRecord) -> bool {
+    let sums = record.received().zip(record.amount());
+    record.status == Status::Paid && sums.is_some_and(|(received, asked)| received.minor() > asked.minor())
 }
 
 fn clock(seconds: u64) -> String {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 use serde_json::json;
 use tulbur::ErrorKind;
-use tulbur::core::{AmountNotation, OperationRef, OperationState, QueryBy};
+use tulbur::core::{AmountNotation, ChargeRef, OperationRef, OperationState, QueryBy};
 use tulbur::payments::store::Find;
 use tulbur::payments::{
     AttentionItem, AttentionKind, Error, IdempotencyKey, OperationKind, OperationRecord, PaymentId,
@@ -337,6 +337,9 @@ pub(super) struct RefundOptions {
     /// How much, such as 500.00, without separated thousands [default: all that is left]
     #[arg(long)]
     amount: Option<String>,
+    /// The part to give back, of a payment that came in parts [default: the only one that is left]
+    #[arg(long)]
+    part: Option<String>,
     /// Why, for people
     #[arg(long)]
     reason: String,
@@ -365,6 +368,10 @@ pub(super) async fn refund(
             .map_err(|error| format!("--amount: {error}"))?;
         request = request.amount(amount);
     }
+    if let Some(text) = &options.part {
+        let part = ChargeRef::parse(text.clone()).map_err(|error| format!("--part: {error}"))?;
+        request = request.part(part);
+    }
     let payments = setup.need_hands(store, &payment.account, "a refund").await?;
     let paid = payment.taken().map_or_else(|| "nothing".into(), |taken| taken.to_string());
     let operations = store.operations(&payment.id).await?;
@@ -375,8 +382,11 @@ pub(super) async fn refund(
         (left, _) => Ok(left),
     });
     let left = left.ok().flatten().map_or_else(String::new, |left| format!(", {left},"));
-    let amount =
-        request.amount.map_or_else(|| format!("all that is left{left}"), |amount| amount.to_string());
+    let amount = match (&request.part, request.amount) {
+        (Some(part), _) => format!("part `{part}`"),
+        (None, Some(amount)) => amount.to_string(),
+        (None, None) => format!("all that is left{left}"),
+    };
     let unknown = refunds.filter(|one| one.is_unresolved()).count();
     let order = payment.order().map(|order| format!(" of order `{order}`")).unwrap_or_default();
     let before =

@@ -26,6 +26,10 @@ pub(super) fn for_item(item: &AttentionItem) -> String {
              the payment, and what was paid is yours to give back. If it is paid already, put right by hand what \
              differs. Then: {resolve}"
         ),
+        AttentionKind::Overpaid => format!(
+            "The order is paid and may be delivered. Give back what came too much, or agree with the payer: tulbur payments              show {payment} names the parts, and tulbur payments refund {payment} --part ID --reason \"paid too much\" --key \
+             overpaid-{payment} gives one back. Then: {resolve}"
+        ),
         AttentionKind::PaidAgain => format!(
             "The customer paid twice. Give this payment back: tulbur payments refund {payment} --reason \"paid twice\" \
              --key paid-twice-{payment}; a whole refund resolves the item. If you refund at the provider by hand: \
@@ -91,6 +95,9 @@ pub(super) fn in_short(payment: &PaymentRecord, unknown: &[OperationRecord], now
             OperationState::Accepted => words.push("taken, and not settled yet".to_owned()),
             OperationState::Succeeded | OperationState::Refused => {}
         }
+    }
+    if let Some(received) = payment.received().filter(|received| Some(*received) != payment.amount()) {
+        words.push(format!("{received} is there"));
     }
     if let Some(refunded) = payment.refunded {
         words.push(format!("{refunded} given back"));

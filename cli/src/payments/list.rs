@@ -180,7 +180,8 @@ pub(crate) fn view(payment: &PaymentRecord) -> Value {
     };
     json!({
         "id": payment.id, "order": order, "customer": customer, "account": payment.account,
-        "amount": payment.amount(), "captured": payment.captured, "refunded": payment.refunded,
+        "amount": payment.amount(), "captured": payment.captured, "parts": payment.parts,
+        "refunded": payment.refunded,
         "status": payment.status, "ended_by": payment.ended_by, "operation": payment.operation,
         "confirmed": payment.confirmed, "flow": reference.flow, "merchant_ref": reference.merchant_ref,
         "provider_ref": reference.provider_ref, "charge_ref": reference.charge_ref,

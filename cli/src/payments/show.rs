@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clap::Args;
 use serde_json::{Value, json};
+use tulbur::core::PaidPart;
 use tulbur::payments::store::EventDelivery;
 use tulbur::payments::{
     AttentionItem, EventKind, HistoryEntry, OperationRecord, OrderRecord, PaymentRecord, Purpose, Store,
@@ -236,12 +237,14 @@ fn payment_text(payment: &PaymentRecord, operations: &[OperationRecord], wall: W
     let mut next: Vec<&str> = payment.next.iter().map(action).collect();
     // One page in several languages is one thing to do.
     next.dedup();
+    let parts: Vec<String> = payment.parts.iter().map(part).collect();
     let mut out = format!(
         "{}\n{}",
         bold(&format!("Payment {}: {}", payment.id, payment.status)),
         facts(&[
             ("amount", payment.amount().map(|amount| amount.to_string())),
             ("captured", payment.captured.map(|amount| amount.to_string())),
+            ("came", Some(parts.join(", ")).filter(|text| !text.is_empty())),
             ("given back", payment.refunded.map(|amount| amount.to_string())),
             ("account", Some(format!("{} (flow {})", payment.account, reference.flow))),
             ("our reference", Some(reference.merchant_ref.to_string())),
@@ -283,6 +286,17 @@ fn payment_text(payment: &PaymentRecord, operations: &[OperationRecord], wall: W
         let _ = write!(out, "\n{}", indented(&table));
     }
     out
+}
+
+/// One movement of money, with the name by which a refund names it.
+fn part(part: &PaidPart) -> String {
+    let method = part.method.as_ref().map_or_else(String::new, |method| format!(" by {method}"));
+    let state = match (part.returned, part.refundable) {
+        (true, _) => ", given back",
+        (false, true) => "",
+        (false, false) => ", to be given back by hand only",
+    };
+    format!("{} (part {}{method}{state})", part.amount, part.charge_ref)
 }
 
 /// What the payer can do, without the address: it is the payer's.

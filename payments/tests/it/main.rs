@@ -20,6 +20,7 @@ mod model;
 mod operations;
 mod outbox;
 mod pace;
+mod parts;
 mod promises;
 mod reconcile;
 mod references;

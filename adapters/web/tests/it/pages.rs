@@ -7,8 +7,10 @@ use tulbur_core::{CardInfo, Language, NextAction, PageKind, PaymentStatus, Redir
 use tulbur_payments::Status;
 use tulbur_web::WebSettings;
 
-const STATES: [&str; 13] = [
+const STATES: [&str; 15] = [
     "open",
+    "part",
+    "too-much",
     "time-up",
     "paid",
     "late",
@@ -68,7 +70,7 @@ async fn only_a_pending_payment_is_live() {
         let live = record.status == Status::Pending;
         assert_eq!(page.body.contains("data-events"), live, "{word}");
         assert_eq!(page.body.contains("http-equiv=\"refresh\""), live, "{word}");
-        let acts = matches!(word, "open" | "setup-open");
+        let acts = matches!(word, "open" | "part" | "setup-open");
         assert_eq!(page.body.contains("<form"), acts, "{word}");
         assert_eq!(page.body.contains("https://bank.example/"), acts, "{word}");
         assert_eq!(page.body.contains("role=\"timer\""), acts, "{word}");
@@ -78,6 +80,22 @@ async fn only_a_pending_payment_is_live() {
             !acts && !word.starts_with("setup"),
             "{word}"
         );
+    }
+}
+
+/// The payer of a part sees what has come and can pay the rest; the payer of too much is not asked for more.
+#[tokio::test]
+async fn money_in_parts_is_told_as_what_it_is() {
+    let world = World::new().await;
+    for (state, words, headline) in [
+        ("part", "A part of the amount has arrived. Please pay the rest.", "Invoice"),
+        ("too-much", "More than the amount has arrived. The shop has been told.", "Payment successful"),
+    ] {
+        let record = given(&world, state, Like { language: Language::En, ..Like::default() }, None).await;
+        let page = world.get(&format!("/checkout/{}", world.secret(&record))).await;
+        assert!(page.body.contains(words), "{state}: {}", page.body);
+        assert_eq!(page.element("h1"), headline, "{state}");
+        assert!(page.body.contains("<dt>Received</dt>"), "{state}");
     }
 }
 
@@ -106,7 +124,7 @@ async fn text_from_outside_is_only_text() {
     let like = Like { description: evil.into(), ..Like::default() };
     let record = world.open_like(like).await;
     let card = CardInfo::masked(Some("<i>1</i>")).with_bank(Some(evil)).with_brand(Some(evil));
-    let declined = Said { status: PaymentStatus::Declined, text: Some(evil.into()), card };
+    let declined = Said { status: PaymentStatus::Declined, text: Some(evil.into()), card, parts: Vec::new() };
     let record = world.settle(&record, declined).await;
     assert_eq!(record.status, Status::Declined);
     let page = world.get(&format!("/checkout/{}", world.secret(&record))).await;
@@ -126,7 +144,8 @@ async fn a_card_number_in_a_bank_s_words_is_on_no_page() {
         let world = World::new().await;
         let record = world.open_like(Like::default()).await;
         let card = CardInfo::masked(Some(number)).with_bank(Some(number)).with_brand(Some(number));
-        let declined = Said { status: PaymentStatus::Declined, text: Some(number.into()), card };
+        let declined =
+            Said { status: PaymentStatus::Declined, text: Some(number.into()), card, parts: Vec::new() };
         let record = world.settle(&record, declined).await;
         let page = world.get(&format!("/checkout/{}", world.secret(&record))).await;
         assert!(!page.body.contains(number), "{number}");

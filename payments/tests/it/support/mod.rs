@@ -6,6 +6,7 @@ mod bank;
 pub mod cards;
 pub mod recorder;
 mod store;
+pub mod wallet;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -206,25 +207,33 @@ impl Shop {
         }
     }
 
-    /// Waits until questions that run beside us are answered: until nothing has moved for a while in which the store
-    /// answers, so that a slow machine only makes it longer.
+    /// Waits until questions that run beside us are answered.
     pub async fn settle(&self) {
-        let moved = || {
-            let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        settle(&self.payments, || {
             let bank = self.bank.lock().unwrap();
-            (tasks, bank.queries, bank.creates, bank.operations, self.payments.accounts_state()[0].asking)
-        };
-        let (mut last, mut quiet) = (moved(), 0);
-        for _ in 0..2000 {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-            // Nothing has this key, but whoever tries keys waits for those who are writing.
-            drop(self.payments.resolve("no item", "S").await);
-            let now = moved();
-            quiet = if now == last { quiet + 1 } else { 0 };
-            last = now;
-            if quiet == 16 {
-                return;
-            }
+            (bank.queries, bank.creates, bank.operations)
+        })
+        .await;
+    }
+}
+
+/// Waits until questions that run beside us are answered: until nothing has moved for a while in which the store answers,
+/// so that a slow machine only makes it longer. `bank` says what has moved at the bank.
+pub async fn settle<T: PartialEq>(payments: &Payments, bank: impl Fn() -> T) {
+    let moved = || {
+        let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        (tasks, bank(), payments.accounts_state()[0].asking)
+    };
+    let (mut last, mut quiet) = (moved(), 0);
+    for _ in 0..2000 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        // Nothing has this key, but whoever tries keys waits for those who are writing.
+        drop(payments.resolve("no item", "S").await);
+        let now = moved();
+        quiet = if now == last { quiet + 1 } else { 0 };
+        last = now;
+        if quiet == 16 {
+            return;
         }
     }
 }

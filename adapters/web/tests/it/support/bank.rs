@@ -6,12 +6,12 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tulbur_core::{
-    AccountName, Alphabet, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, CreateCardSetup,
-    CreateInvoice, Currency, Delivery, Error, ErrorKind, FlowEffect, FlowInfo, FlowStart, Invoice,
-    InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef, NextAction, NotifyAddress,
-    PageKind, Payment, PaymentRef, PaymentStatus, Poll, Proof, Provider, ProviderId, ProviderInfo, QueryBy,
-    QueryProvider, Redirect, RefRule, Reply, Result, SavedCard, Subject, TokenizeProvider, Url, Voucher, Way,
-    async_trait,
+    AccountName, Alphabet, CardInfo, CardSetup, CardSetupAnswer, CardSetupState, CardToken, ChargeRef,
+    CreateCardSetup, CreateInvoice, Currency, Delivery, Error, ErrorKind, FlowEffect, FlowInfo, FlowStart,
+    Invoice, InvoiceProvider, IpnEvent, IpnOutcome, IpnProvider, Language, MerchantRef, Money, NextAction,
+    NotifyAddress, PageKind, PaidPart, Payment, PaymentRef, PaymentStatus, Poll, Proof, Provider, ProviderId,
+    ProviderInfo, QueryBy, QueryProvider, Redirect, RefRule, Reply, Result, SavedCard, Subject,
+    TokenizeProvider, Url, Voucher, Way, async_trait,
 };
 use tulbur_payments::PaymentRecord;
 
@@ -23,11 +23,13 @@ pub struct Said {
     pub status: PaymentStatus,
     pub text: Option<String>,
     pub card: CardInfo,
+    /// What came in each movement of money, of a payment that came in parts.
+    pub parts: Vec<Money>,
 }
 
 impl Said {
     pub fn status(status: PaymentStatus) -> Self {
-        Self { status, text: None, card: CardInfo::default() }
+        Self { status, text: None, card: CardInfo::default(), parts: Vec::new() }
     }
 }
 
@@ -136,8 +138,17 @@ impl InvoiceProvider for FakeBank {
 impl QueryProvider for FakeBank {
     async fn query(&self, asked: &PaymentRef) -> Result<Payment> {
         let said = self.said(asked)?;
-        let mut payment = Payment::new(asked.clone(), said.status);
-        payment.amount = asked.amount;
+        let mut payment = if said.parts.is_empty() {
+            let mut payment = Payment::new(asked.clone(), said.status);
+            payment.amount = asked.amount;
+            payment
+        } else {
+            let part = |(number, amount): (usize, &Money)| {
+                PaidPart::new(ChargeRef::parse(format!("part-{number}")).unwrap(), *amount)
+            };
+            let parts = said.parts.iter().enumerate().map(part).collect();
+            Payment::of_parts(asked.clone(), asked.amount.unwrap(), parts)?
+        };
         payment.text = said.text.map(Into::into);
         payment.card = said.card;
         payment.code = Some(BANK_CODE.into());

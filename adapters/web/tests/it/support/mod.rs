@@ -257,7 +257,7 @@ pub fn modal(script: &str, value: &str) -> NextAction {
 /// A payment in a state, by its name.
 pub async fn given(world: &World, state: &str, like: Like, text: Option<String>) -> PaymentRecord {
     let card = CardInfo::masked(Some("4987381234563883")).with_bank(Some("Голомт банк"));
-    let said = |status| Said { status, text: text.clone(), card: card.clone() };
+    let said = |status| Said { status, text: text.clone(), card: card.clone(), parts: Vec::new() };
     let (base, setup) = match state.strip_prefix("setup-") {
         Some(state) => (state, true),
         None => (state, false),
@@ -289,6 +289,13 @@ pub async fn given(world: &World, state: &str, like: Like, text: Option<String>)
             let second = world.open_like(Like { order: Some(order), ..like }).await;
             world.settle(&second, said(PaymentStatus::Paid)).await;
             PaymentStatus::Paid
+        }
+        "part" | "too-much" => {
+            let asked = record.amount().unwrap();
+            let units = if base == "part" { vec![600] } else { vec![600, asked.minor()] };
+            let parts = units.into_iter().map(|units| Money::from_minor(units, asked.currency())).collect();
+            let status = if base == "part" { PaymentStatus::Pending } else { PaymentStatus::Paid };
+            return world.settle(&record, Said { parts, ..said(status) }).await;
         }
         "expired-at-bank" => PaymentStatus::Expired,
         "paid" => PaymentStatus::Paid,
