@@ -35,6 +35,10 @@ pub use tulbur_golomt_instore as golomt_instore;
 #[cfg(feature = "galaxy-pay")]
 pub use tulbur_galaxy_pay as galaxy_pay;
 
+/// QPay.
+#[cfg(feature = "qpay")]
+pub use tulbur_qpay as qpay;
+
 /// The network and the clock that providers are given.
 #[cfg(feature = "reqwest")]
 pub use tulbur_reqwest as reqwest;

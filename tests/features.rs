@@ -11,6 +11,7 @@ fn the_providers_whose_features_are_on_are_linked_and_no_others() {
         ("galaxy-pay", cfg!(feature = "galaxy-pay")),
         ("golomt-ecommerce", cfg!(feature = "golomt-ecommerce")),
         ("golomt-instore", cfg!(feature = "golomt-instore")),
+        ("qpay", cfg!(feature = "qpay")),
     ]
     .into_iter()
     .filter_map(|(id, on)| on.then_some(id))
@@ -25,7 +26,12 @@ fn the_providers_whose_features_are_on_are_linked_and_no_others() {
 /// An application that forgot the feature is told which one to turn on.
 #[cfg(all(
     feature = "reqwest",
-    not(any(feature = "galaxy-pay", feature = "golomt-ecommerce", feature = "golomt-instore"))
+    not(any(
+        feature = "galaxy-pay",
+        feature = "golomt-ecommerce",
+        feature = "golomt-instore",
+        feature = "qpay"
+    ))
 ))]
 #[test]
 fn a_provider_that_is_not_linked_says_so() {
