@@ -15,6 +15,9 @@
 //!
 //! `cargo test` then shows each check by name. A check fails when the provider breaks the promise that is its name; what
 //! the counterpart cannot do is shown as ignored, with the reason. An ability that is present but refuses is a failure.
+//!
+//! For a provider's own tests there is a [`Script`]: a transport whose answers the test gives, and the writings of a card
+//! number ([`CARD_WRITINGS`]).
 
 mod broken;
 mod check;
@@ -27,6 +30,7 @@ mod money;
 mod ops;
 #[cfg(feature = "sandbox-control")]
 mod sandbox;
+mod script;
 mod spots;
 mod suite;
 mod under_test;
@@ -38,6 +42,7 @@ pub use check::{Check, Verdict};
 pub use counterpart::{Books, Counterpart, CounterpartError, Deed, OtherSideFault, Skill};
 #[cfg(feature = "sandbox-control")]
 pub use sandbox::{SandboxCounterpart, Step};
+pub use script::{Script, Scripted, printed};
 pub use suite::{Report, Suite, main};
 pub use under_test::{Acknowledgements, AnswerRules, Keys, Member, NotificationRules, Returned, UnderTest};
 pub use writings::CARD_WRITINGS;

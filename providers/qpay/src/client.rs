@@ -160,7 +160,7 @@ impl QPay {
     }
 }
 
-/// Whether a text can be an id of QPay's: a UUID, or digits (OAS, TPA). 50 characters fit (§ check, `object_id`).
+/// Whether a text can be an id of QPay's: a UUID, or digits (OAS, TPA). A check takes 50 characters (`object_id`).
 pub(crate) fn is_id(text: &str) -> bool {
     (1..=50).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

@@ -41,7 +41,8 @@ impl IpnProvider for QPay {
 fn read(delivery: &Delivery<'_>) -> Result<IpnEvent> {
     let malformed = |field, why: &str| Error::new(ErrorKind::Malformed, why).with_field(field);
     if delivery.channel != Channel::Notify {
-        return Err(malformed("channel", "QPay sends no payer back; only its server calls"));
+        let why = "QPay sends no payer back; callbacks go to the notification address";
+        return Err(Error::new(ErrorKind::Unsupported, why));
     }
     if !matches!(delivery.method, "GET" | "POST") {
         return Err(malformed("method", "QPay calls by GET, or by POST"));

@@ -1,15 +1,16 @@
 //! QPay's side, played from a script: what was sent is kept, what is answered is given.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use tulbur_conformance::Script;
+pub(crate) use tulbur_conformance::Scripted;
 use tulbur_core::{
     Accept, AccountName, BuildEnv, CallbackUrl, CancelRequest, ChargeRef, CreateInvoice, Currency, Error,
     HttpRequest, HttpResponse, HttpTransport, Invoice, ManualClock, MerchantRef, Money, Monotonic,
-    OperationRef, Payment, PaymentRef, Provider, ProviderRef, RefundRequest, SequenceIds, Timestamp,
-    TransportError, Way, async_trait,
+    OperationRef, Payment, PaymentRef, Provider, ProviderRef, RefundRequest, SequenceIds, Timestamp, Way,
+    async_trait,
 };
 use tulbur_qpay::{CreateReceipt, FLOW_INVOICE, QPay, QPayConfig, Receiver};
 
@@ -30,64 +31,52 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_769_670_125_000);
 /// The moment that every write's request carries.
 pub(crate) const SEND_BY: Option<Monotonic> = Some(Monotonic::from_millis(60_000));
 
-pub(crate) type Scripted = Result<HttpResponse, TransportError>;
-
-/// A transport that answers from a script. Logins have a script of their own, and are answered well where that is empty.
+/// QPay: a script of answers, and one of logins, which are answered well where it is empty.
 #[derive(Debug, Default)]
-pub(crate) struct Script {
-    answers: Mutex<VecDeque<Scripted>>,
-    logins: Mutex<VecDeque<Scripted>>,
-    sent: Mutex<Vec<HttpRequest>>,
-    logged_in: Mutex<Vec<HttpRequest>>,
+pub(crate) struct Side {
+    calls: Script,
+    logins: Script,
     tokens: AtomicU64,
 }
 
-impl Script {
+impl Side {
     pub(crate) fn then(&self, answer: Scripted) -> &Self {
-        self.answers.lock().unwrap().push_back(answer);
+        self.calls.then(answer);
         self
     }
 
     pub(crate) fn then_login(&self, answer: Scripted) -> &Self {
-        self.logins.lock().unwrap().push_back(answer);
+        self.logins.then(answer);
         self
     }
 
     /// What was sent, but for logins.
     pub(crate) fn sent(&self) -> Vec<HttpRequest> {
-        std::mem::take(&mut self.sent.lock().unwrap())
+        self.calls.sent()
     }
 
     /// Logins and renewals.
     pub(crate) fn logins(&self) -> Vec<HttpRequest> {
-        std::mem::take(&mut self.logged_in.lock().unwrap())
+        self.logins.sent()
     }
 
     /// The one request that was sent.
     pub(crate) fn one(&self) -> HttpRequest {
-        let mut sent = self.sent();
-        assert_eq!(sent.len(), 1, "exactly one request is sent");
-        sent.remove(0)
-    }
-
-    fn login(&self) -> Scripted {
-        let scripted = self.logins.lock().unwrap().pop_front();
-        scripted.unwrap_or_else(|| {
-            let number = self.tokens.fetch_add(1, Ordering::SeqCst) + 1;
-            http(200, token(number, &json!(1_769_756_525_u64)).to_string())
-        })
+        self.calls.one()
     }
 }
 
 #[async_trait]
-impl HttpTransport for Script {
+impl HttpTransport for Side {
     async fn send(&self, request: HttpRequest) -> Scripted {
-        if request.url.path().starts_with("/v2/auth/") {
-            self.logged_in.lock().unwrap().push(request);
-            return self.login();
+        if !request.url.path().starts_with("/v2/auth/") {
+            return self.calls.send(request).await;
         }
-        self.sent.lock().unwrap().push(request);
-        self.answers.lock().unwrap().pop_front().expect("the script has an answer for every request")
+        if self.logins.left() == 0 {
+            let number = self.tokens.fetch_add(1, Ordering::SeqCst) + 1;
+            self.logins.then(ok(&token(number, &json!(1_769_756_525_u64))));
+        }
+        self.logins.send(request).await
     }
 }
 
@@ -122,13 +111,13 @@ pub(crate) fn all() -> QPayConfig {
     config
 }
 
-pub(crate) fn qpay_at(config: QPayConfig, clock: &ManualClock) -> (QPay, Arc<Script>) {
-    let script = Arc::new(Script::default());
+pub(crate) fn qpay_at(config: QPayConfig, clock: &ManualClock) -> (QPay, Arc<Side>) {
+    let script = Arc::new(Side::default());
     let env = BuildEnv::new(script.clone(), Arc::new(clock.clone()), Arc::new(SequenceIds::default()));
     (QPay::new(AccountName::parse("qpay-shop").unwrap(), config, env).unwrap(), script)
 }
 
-pub(crate) fn qpay() -> (QPay, Arc<Script>) {
+pub(crate) fn qpay() -> (QPay, Arc<Side>) {
     qpay_at(all(), &ManualClock::new(NOW))
 }
 
@@ -229,7 +218,7 @@ pub(crate) fn read(id: &str, status: &str, amount: &str) -> Value {
 }
 
 /// A check with these rows, and a read for each that is money.
-pub(crate) fn script_check(script: &Script, rows: &[(&str, &str, &str)]) {
+pub(crate) fn script_check(script: &Side, rows: &[(&str, &str, &str)]) {
     let listed: Vec<Value> = rows.iter().map(|(id, status, amount)| row(id, status, amount)).collect();
     script.then(ok(&checked(&listed)));
     for (id, status, amount) in rows {
@@ -292,7 +281,7 @@ impl Operation {
     }
 
     /// What comes before the answer that matters.
-    pub(crate) fn prepare(self, script: &Script) {
+    pub(crate) fn prepare(self, script: &Side) {
         if self.gives_back() {
             script.then(ok(&read(CARD, "PAID", "100.00")));
         }

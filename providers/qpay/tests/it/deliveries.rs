@@ -80,7 +80,7 @@ fn no_payer_comes_back_through_qpay() {
     let (qpay, _) = qpay();
     let query = Some("qpay_payment_id=1");
     let delivery = Delivery { channel: Channel::Return, method: "GET", query, headers: &[], body: b"" };
-    assert_eq!(qpay.ipn().unwrap().verify(&delivery).unwrap_err().kind(), ErrorKind::Malformed);
+    assert_eq!(qpay.ipn().unwrap().verify(&delivery).unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::common::*;
 
 const BASIC: &str = "Basic cGxhbnRlZC11c2VyOnBsYW50ZWQ6cGFzc3dvcmQ=";
 
-fn paths(script: &Script) -> Vec<(String, String)> {
+fn paths(script: &Side) -> Vec<(String, String)> {
     let of = |request: &tulbur_core::HttpRequest| {
         (request.url.path().to_owned(), header(request, "authorization").unwrap().to_owned())
     };

@@ -343,7 +343,7 @@ async fn a_create_is_sent_once() {
     }
 }
 
-async fn answer_of(name: &str, run: impl AsyncFn(&QPay, &Script)) {
+async fn answer_of(name: &str, run: impl AsyncFn(&QPay, &Side)) {
     let (qpay, script) = qpay();
     script.then(ok(&sample(name)));
     run(&qpay, &script).await;

@@ -1,25 +1,12 @@
 //! Nothing that is planted appears where people or logs look.
 
-use std::error::Error as _;
-
 use serde_json::{Value, json};
-use tulbur_conformance::CARD_WRITINGS;
+use tulbur_conformance::{CARD_WRITINGS, printed};
 use tulbur_core::{Phase, TransportError, TransportFault};
 
 use crate::common::*;
 
 const BASIC: &str = "cGxhbnRlZC11c2VyOnBsYW50ZWQ6cGFzc3dvcmQ=";
-
-/// Everything that an error shows anywhere.
-fn printed(error: &tulbur_core::Error) -> String {
-    let mut text = format!("{error} {error:?}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text} {cause} {cause:?}");
-        source = cause.source();
-    }
-    text
-}
 
 fn assert_silent(text: &str) {
     for secret in [USERNAME, PASSWORD, BASIC, "planted-access", "planted-refresh"] {
