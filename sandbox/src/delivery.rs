@@ -53,11 +53,15 @@ async fn attempt(client: reqwest::Client, push: Push) -> (u64, Attempt) {
         address.push(if address.contains('?') { '&' } else { '?' });
         address.push_str(&push.notification.query);
     }
-    let mut request = client
-        .post(&address)
-        .header("content-type", &push.notification.content_type)
-        .timeout(REPLY_TIMEOUT)
-        .body(push.notification.body);
+    let mut request = if push.notification.by_get {
+        client.get(&address)
+    } else {
+        client
+            .post(&address)
+            .header("content-type", &push.notification.content_type)
+            .body(push.notification.body)
+    }
+    .timeout(REPLY_TIMEOUT);
     for (name, value) in &push.notification.headers {
         request = request.header(name, value);
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-/// A signed notification, ready to be sent by POST.
+/// A notification, ready to be sent: by POST unless it says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Notification {
@@ -26,6 +26,12 @@ pub struct Notification {
     /// How long after a failed attempt another one follows, for each retry; empty means one attempt only.
     #[serde(default)]
     pub retry_after: Vec<Duration>,
+    /// It is sent by GET, without its body.
+    #[serde(default)]
+    pub by_get: bool,
+    /// The one reply that counts as taken, with status 200; without it any status of success does.
+    #[serde(default)]
+    pub expects: Option<String>,
 }
 
 impl Notification {
@@ -38,6 +44,8 @@ impl Notification {
             body: body.into(),
             address: None,
             retry_after: Vec::new(),
+            by_get: false,
+            expects: None,
         }
     }
 
@@ -60,7 +68,29 @@ impl Notification {
         Self { query: query.into(), ..Self::json("") }
     }
 
-    /// Sends it again after each of these pauses as long as the merchant does not answer with success.
+    /// A notification by GET whose values stand in the query of the address; tried once.
+    pub fn get(query: impl Into<String>) -> Self {
+        Self { by_get: true, ..Self::in_query(query) }
+    }
+
+    /// Counts it as taken only when the merchant replies with status 200 and exactly this text.
+    #[must_use]
+    pub fn expects(mut self, reply: &str) -> Self {
+        self.expects = Some(reply.into());
+        self
+    }
+
+    /// Whether this try was taken.
+    pub(crate) fn is_taken(&self, attempt: &Attempt) -> bool {
+        match (&self.expects, attempt.status) {
+            (Some(reply), status) => {
+                status == Some(200) && attempt.error.is_none() && attempt.reply == *reply
+            }
+            (None, status) => status.is_some_and(|status| (200..300).contains(&status)),
+        }
+    }
+
+    /// Sends it again after each of these pauses as long as the merchant does not take it.
     #[must_use]
     pub fn retry_after(mut self, pauses: Vec<Duration>) -> Self {
         self.retry_after = pauses;
@@ -75,9 +105,9 @@ impl Notification {
 pub enum PushState {
     /// It will be sent.
     Waiting,
-    /// The merchant replied with a status of success.
+    /// The merchant took it: it replied with a status of success, or with the one reply that counts.
     Delivered,
-    /// Every attempt failed or was answered with another status.
+    /// Every attempt failed or was answered otherwise.
     Failed,
     /// A fault swallowed it.
     Lost,
@@ -145,4 +175,38 @@ pub struct Push {
 #[must_use = "a notification goes out by itself, but the answer usually waits for it"]
 pub struct Ticket {
     pub(crate) ids: Vec<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_takes_a_notification_if_it_is_the_one_expected() {
+        let attempt = |status, reply: &str| Attempt {
+            at: Timestamp::now(),
+            address: String::new(),
+            status,
+            reply: reply.to_owned(),
+            error: None,
+            millis: 0,
+        };
+        let usual = Notification::json("{}");
+        let exact = Notification::get("id=1").expects("SUCCESS");
+        for (status, reply, by_status, by_text) in [
+            (Some(200), "SUCCESS", true, true),
+            (Some(201), "SUCCESS", true, false),
+            (Some(200), "SUCCESS\n", true, false),
+            (Some(200), "\"SUCCESS\"", true, false),
+            (Some(500), "SUCCESS", false, false),
+            (None, "", false, false),
+        ] {
+            let attempt = attempt(status, reply);
+            assert_eq!(
+                (usual.is_taken(&attempt), exact.is_taken(&attempt)),
+                (by_status, by_text),
+                "{reply:?}"
+            );
+        }
+    }
 }

@@ -266,7 +266,7 @@ impl<S: PluginState> AnyRoom for Room<S> {
         let written = self.desk.update(|tx| {
             let now = tx.now();
             let Some(push) = tx.state.pushes.get_mut(&id) else { return };
-            let taken = attempt.status.is_some_and(|status| (200..300).contains(&status));
+            let taken = push.notification.is_taken(&attempt);
             let pause = push.notification.retry_after.get(push.attempts.len()).copied();
             push.attempts.push(attempt);
             match pause {
