@@ -231,6 +231,8 @@ impl<S: PluginState> Transaction<'_, S> {
             Tamper::Amount
         } else if has(FaultKind::PushWrongKey).is_some() {
             Tamper::Key
+        } else if has(FaultKind::PushForeignId).is_some() {
+            Tamper::Id
         } else {
             Tamper::None
         };

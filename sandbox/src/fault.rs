@@ -39,6 +39,12 @@ pub enum FaultKind {
     PushTamperedAmount,
     /// The notification's checksum is made with another key.
     PushWrongKey,
+    /// The notification names a payment that is none of the merchant's.
+    PushForeignId,
+    /// Status 401 although the caller's token is good, and the request is not carried out.
+    TokenRefused,
+    /// The request is carried out, and a proxy answers with a page of HTML and status 502.
+    BadGateway,
 }
 
 impl FaultKind {
@@ -62,14 +68,19 @@ impl FaultKind {
         Self::PushAfterAnswer,
     ];
 
-    /// The faults of what is signed. A plug-in names those that it can do in its
+    /// The faults of what is signed or named. A plug-in names those that it can do in its
     /// [`Profile`](crate::plugin::Profile), and makes them from the [`Tamper`](crate::plugin::Tamper) it is given.
     pub const CONTENT: &'static [Self] = &[
         Self::AnswerWrongChecksum,
         Self::AnswerTamperedAmount,
         Self::PushTamperedAmount,
         Self::PushWrongKey,
+        Self::PushForeignId,
     ];
+
+    /// The faults of what stands before an API: the check of a token, a proxy. The host carries them out for the
+    /// plug-ins that name them in their [`Profile`](crate::plugin::Profile).
+    pub const ENTRANCE: &'static [Self] = &[Self::TokenRefused, Self::BadGateway];
 
     /// The name in JSON, such as `answer-lost`.
     pub fn name(self) -> &'static str {
@@ -90,6 +101,9 @@ impl FaultKind {
             Self::PushAfterAnswer => "push-after-answer",
             Self::PushTamperedAmount => "push-tampered-amount",
             Self::PushWrongKey => "push-wrong-key",
+            Self::PushForeignId => "push-foreign-id",
+            Self::TokenRefused => "token-refused",
+            Self::BadGateway => "bad-gateway",
         }
     }
 
@@ -112,6 +126,9 @@ impl FaultKind {
             Self::PushAfterAnswer => "the notification is sent after the answer has left",
             Self::PushTamperedAmount => "the notification's amount is not the one its checksum covers",
             Self::PushWrongKey => "the notification's checksum is made with another key",
+            Self::PushForeignId => "the notification names a payment of somebody else",
+            Self::TokenRefused => "status 401 although the token is good, nothing happens",
+            Self::BadGateway => "carried out, and a proxy answers with HTML and status 502",
         }
     }
 
@@ -205,7 +222,7 @@ impl Fault {
     }
 }
 
-/// How something that is signed must be wrong, because a fault was ordered.
+/// How a message must be wrong, because a fault was ordered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tamper {
@@ -216,6 +233,8 @@ pub enum Tamper {
     Amount,
     /// It is signed with another key.
     Key,
+    /// It names a payment of somebody else.
+    Id,
 }
 
 /// Takes the faults that strike a request, counting them down; the same list decides again for the next request.
@@ -252,9 +271,9 @@ mod tests {
 
     #[test]
     fn every_kind_is_named_as_json_names_it_and_belongs_to_one_list() {
-        let all: Vec<_> =
-            [FaultKind::WIRE, FaultKind::TIMING, FaultKind::CONTENT].into_iter().flatten().copied().collect();
-        assert_eq!(all.len(), 16);
+        let lists = [FaultKind::WIRE, FaultKind::TIMING, FaultKind::CONTENT, FaultKind::ENTRANCE];
+        let all: Vec<_> = lists.into_iter().flatten().copied().collect();
+        assert_eq!(all.len(), 19);
         for kind in all {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.name()));
         }

@@ -160,6 +160,9 @@ async fn with_faults(
     if find(FaultKind::ErrorBefore).is_some() {
         return Ok(refuse(room, StatusCode::INTERNAL_SERVER_ERROR, path, "ordered fault: nothing was done"));
     }
+    if find(FaultKind::TokenRefused).is_some() {
+        return Ok(refuse(room, StatusCode::UNAUTHORIZED, path, "ordered fault: nothing was done"));
+    }
     let tamper = if find(FaultKind::AnswerWrongChecksum).is_some() {
         Tamper::Key
     } else if find(FaultKind::AnswerTamperedAmount).is_some() {
@@ -183,9 +186,9 @@ async fn with_faults(
     if find(FaultKind::ErrorAfter).is_some() {
         response = room.trouble(StatusCode::INTERNAL_SERVER_ERROR, path, "ordered fault: it was carried out");
     } else if find(FaultKind::NotJson).is_some() {
-        response =
-            Response::new(Body::from("<html><body><h1>Service temporarily unavailable</h1></body></html>"));
-        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html"));
+        response = html(StatusCode::OK, "<html><body><h1>Service temporarily unavailable</h1></body></html>");
+    } else if find(FaultKind::BadGateway).is_some() {
+        response = html(StatusCode::BAD_GATEWAY, "<html><body><h1>502 Bad Gateway</h1></body></html>");
     } else if find(FaultKind::Truncated).is_some() {
         response = truncate(response).await;
     }
@@ -193,6 +196,10 @@ async fn with_faults(
         response.extensions_mut().insert(note);
     }
     Ok(response)
+}
+
+fn html(status: StatusCode, page: &'static str) -> Response<Body> {
+    (status, [(header::CONTENT_TYPE, "text/html")], page).into_response()
 }
 
 /// Announces the whole length and gives half of it, then breaks the connection.

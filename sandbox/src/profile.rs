@@ -75,7 +75,7 @@ impl Profile {
         self
     }
 
-    /// Adds a fault of [`FaultKind::CONTENT`] that this plug-in can make.
+    /// Adds a fault of [`FaultKind::CONTENT`] that this plug-in can make, or one of [`FaultKind::ENTRANCE`].
     #[must_use]
     pub fn fault(mut self, kind: FaultKind) -> Self {
         self.faults.push(kind);
