@@ -24,7 +24,7 @@ enum Value {
 
 /// The members of a JSON object, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     members: Vec<(String, Value)>,
 }
 
@@ -34,7 +34,7 @@ impl Fields {
     /// # Errors
     ///
     /// Says in words what is wrong with it; never repeats a value.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(body)
             .map_err(|error| format!("the body is not UTF-8: byte {} does not fit", error.valid_up_to()))?;
         if text.trim().is_empty() {
@@ -77,7 +77,7 @@ impl Fields {
     /// # Errors
     ///
     /// Names the field if it is no scalar, longer than `most` characters or has a control character.
-    pub(super) fn optional(&self, name: &str, most: usize) -> Result<Option<&str>, String> {
+    pub(crate) fn optional(&self, name: &str, most: usize) -> Result<Option<&str>, String> {
         let text = match self.get(name) {
             None | Some(Value::Absent) => return Ok(None),
             Some(Value::Object(_)) => return Err(format!("field {name} is an object; it must be a text")),
@@ -98,7 +98,7 @@ impl Fields {
     /// # Errors
     ///
     /// Names the field and says what it should be.
-    pub(super) fn required(&self, name: &str, most: usize) -> Result<&str, String> {
+    pub(crate) fn required(&self, name: &str, most: usize) -> Result<&str, String> {
         self.optional(name, most)?.ok_or_else(|| format!("mandatory field {name} is missing"))
     }
 
@@ -107,7 +107,7 @@ impl Fields {
     /// # Errors
     ///
     /// Names the field if it is something else.
-    pub(super) fn object(&self, name: &str) -> Result<Option<Self>, String> {
+    pub(crate) fn object(&self, name: &str) -> Result<Option<Self>, String> {
         match self.get(name) {
             None | Some(Value::Absent) => Ok(None),
             Some(Value::Object(text)) => Self::members_of(text, name).map(Some),
@@ -124,6 +124,32 @@ impl Fields {
         match self.get(name) {
             None | Some(Value::Absent | Value::Object(_)) => Ok(()),
             Some(Value::Scalar(_) | Value::List(_)) => Err(format!("field {name} must be a JSON object")),
+        }
+    }
+
+    /// The objects of an optional list, each with its members; none when it is absent.
+    ///
+    /// # Errors
+    ///
+    /// Names the field if it is something else.
+    pub(crate) fn objects(&self, name: &str) -> Result<Vec<Self>, String> {
+        let text = match self.get(name) {
+            None | Some(Value::Absent) => return Ok(Vec::new()),
+            Some(Value::List(text)) => text,
+            Some(Value::Scalar(_) | Value::Object(_)) => {
+                return Err(format!("field {name} must be a list of objects"));
+            }
+        };
+        let raw: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(|_| format!("field {name} must be a list of objects"))?;
+        raw.into_iter().map(|raw| Self::members_of(raw.get(), name)).collect()
+    }
+
+    /// The JSON text of an object or a list, as it came.
+    pub(crate) fn raw(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            Value::Object(text) | Value::List(text) => Some(text),
+            Value::Scalar(_) | Value::Absent => None,
         }
     }
 
@@ -199,7 +225,7 @@ fn decimals(currency: &str) -> usize {
 /// # Errors
 ///
 /// Names the field and says what an amount looks like.
-pub(super) fn parse_amount(name: &str, text: &str, currency: &str) -> Result<u64, String> {
+pub(crate) fn parse_amount(name: &str, text: &str, currency: &str) -> Result<u64, String> {
     let (whole, fraction) = match text.split_once('.') {
         Some((whole, fraction)) => (whole, fraction),
         None => (text, "0"),
@@ -223,7 +249,7 @@ pub(super) fn parse_amount(name: &str, text: &str, currency: &str) -> Result<u64
 }
 
 /// An amount as the wire writes it: without decimals that are not there.
-pub(super) fn amount_text(hundredths: u64) -> String {
+pub(crate) fn amount_text(hundredths: u64) -> String {
     match hundredths % 100 {
         0 => (hundredths / 100).to_string(),
         rest => format!("{}.{rest:02}", hundredths / 100),
@@ -267,6 +293,12 @@ mod tests {
         assert!(fields.required("a", 3).unwrap_err().contains("a is longer than 3"));
         assert!(fields.required("e", 9).unwrap_err().contains("e is an object"));
         assert!(fields.any_object("e").is_ok() && fields.any_object("a").is_err());
+        assert_eq!((fields.raw("e"), fields.raw("a")), (Some("{\"x\":[1]}"), None));
+        let list = Fields::parse(b"{\"l\":[{\"x\":1},{}],\"m\":null,\"n\":[1]}").unwrap();
+        assert_eq!(list.objects("l").unwrap().len(), 2);
+        assert_eq!(list.objects("l").unwrap()[0].required("x", 1), Ok("1"));
+        assert_eq!(list.objects("m"), Ok(Vec::new()));
+        assert!(list.objects("n").is_err() && fields.objects("e").is_err());
         assert_eq!(fields.unknown(&[&["a", "b"], &["c", "d", "e", "f"]]), ["g", "h"]);
     }
 

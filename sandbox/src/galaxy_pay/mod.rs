@@ -13,7 +13,7 @@ mod callback;
 mod cards;
 mod codes;
 mod duplicates;
-mod fields;
+pub(crate) mod fields;
 mod manage;
 mod order;
 mod pages;
