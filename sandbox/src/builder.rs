@@ -24,6 +24,7 @@ use crate::guard::Guard;
 use crate::intake;
 use crate::plugin::Plugin;
 use crate::provider::Provider;
+use crate::qpay::QPay;
 use crate::room::{AnyRoom, Room};
 use crate::serve::serve;
 use crate::vault::Vault;
@@ -138,7 +139,8 @@ impl SandboxBuilder {
                 .plugin(GolomtEcommerce::new())
                 .plugin(GolomtInstore::new())
                 .plugin(GalaxyPay::new())
-                .plugin(GolomtMiniApp::new());
+                .plugin(GolomtMiniApp::new())
+                .plugin(QPay::new());
             self.plugins.retain(|(id, _)| own.iter().all(|(other, _)| other != id));
             self.plugins.extend(own);
         }

@@ -252,7 +252,7 @@ async fn the_page_shows_everything_and_works_by_forms() {
 async fn the_book_names_every_switch_fault_action_and_card() {
     let page = include_str!("../../../docs/src/sandbox.md");
     let (sandbox, ..) = start().await;
-    for id in [BANK, "golomt-instore", "galaxy-pay", "golomt-mini-app"] {
+    for id in [BANK, "golomt-instore", "galaxy-pay", "golomt-mini-app", "qpay"] {
         let bank = sandbox.provider(id).unwrap();
         let heading = format!("### `{id}`\n");
         let (_, section) = page.split_once(&heading).unwrap_or_else(|| panic!("{id} has no section"));

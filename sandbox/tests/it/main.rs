@@ -12,6 +12,7 @@ mod mini_app;
 mod pages;
 mod plugin;
 mod pushes;
+mod qpay;
 mod support;
 mod tokens;
 mod vectors;

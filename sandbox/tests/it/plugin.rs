@@ -106,7 +106,10 @@ async fn an_outside_provider_stands_beside_the_built_in_one() {
     let file = folder.path().join("state.json");
     let till = Till::open().await;
     let sandbox = Sandbox::builder().plugin(Kiosk).state_file(&file).start().await.unwrap();
-    assert_eq!(sandbox.provider_ids(), ["galaxy-pay", BANK, "golomt-instore", "golomt-mini-app", "kiosk"]);
+    assert_eq!(
+        sandbox.provider_ids(),
+        ["galaxy-pay", BANK, "golomt-instore", "golomt-mini-app", "kiosk", "qpay"]
+    );
     let kiosk = sandbox.provider("kiosk").unwrap();
     kiosk.set_push_address(Some(&till.address)).unwrap();
     let url = format!("{}/sales/S-1", kiosk.base_url());

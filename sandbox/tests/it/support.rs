@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::header::HeaderMap as Headers;
 use serde_json::{Value, json};
@@ -200,12 +200,20 @@ pub(crate) async fn start() -> (Sandbox, Merchant, Provider) {
 pub(crate) struct Till {
     pub(crate) address: String,
     pub(crate) received: Arc<Mutex<Vec<Received>>>,
-    answer: Arc<Mutex<(StatusCode, Duration)>>,
+    answer: Arc<Mutex<Answer>>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    status: StatusCode,
+    pause: Duration,
+    text: String,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     pub(crate) method: Method,
+    pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -216,24 +224,30 @@ impl Received {
     }
 }
 
-type Shared = (Arc<Mutex<Vec<Received>>>, Arc<Mutex<(StatusCode, Duration)>>);
+type Shared = (Arc<Mutex<Vec<Received>>>, Arc<Mutex<Answer>>);
 
 async fn receive(
     State((received, answer)): State<Shared>,
     method: Method,
+    uri: Uri,
     headers: HeaderMap,
     body: Bytes,
-) -> StatusCode {
-    received.lock().unwrap().push(Received { method, headers, body });
-    let (status, pause) = *answer.lock().unwrap();
+) -> (StatusCode, String) {
+    let target = uri.to_string();
+    received.lock().unwrap().push(Received { method, target, headers, body });
+    let Answer { status, pause, text } = answer.lock().unwrap().clone();
     tokio::time::sleep(pause).await;
-    status
+    (status, text)
 }
 
 impl Till {
     pub(crate) async fn open() -> Self {
         let received = Arc::new(Mutex::new(Vec::new()));
-        let answer = Arc::new(Mutex::new((StatusCode::OK, Duration::ZERO)));
+        let answer = Arc::new(Mutex::new(Answer {
+            status: StatusCode::OK,
+            pause: Duration::ZERO,
+            text: String::new(),
+        }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/notify", listener.local_addr().unwrap());
         let router = Router::new().fallback(receive).with_state((Arc::clone(&received), Arc::clone(&answer)));
@@ -242,7 +256,12 @@ impl Till {
     }
 
     pub(crate) fn answer_with(&self, status: StatusCode, pause: Duration) {
-        *self.answer.lock().unwrap() = (status, pause);
+        let mut answer = self.answer.lock().unwrap();
+        (answer.status, answer.pause) = (status, pause);
+    }
+
+    pub(crate) fn answer_text(&self, text: &str) {
+        text.clone_into(&mut self.answer.lock().unwrap().text);
     }
 
     pub(crate) fn all(&self) -> Vec<Received> {

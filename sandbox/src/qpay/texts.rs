@@ -1,0 +1,100 @@
+//! Every text of QPay's pages, in Mongolian and English, so that one table can be corrected.
+
+/// The texts of the pages in one language.
+#[derive(Debug)]
+pub(super) struct Texts {
+    pub(super) code: &'static str,
+    pub(super) other: &'static str,
+    pub(super) other_name: &'static str,
+    pub(super) sandbox: &'static str,
+    pub(super) list_title: &'static str,
+    pub(super) list_hint: &'static str,
+    pub(super) apps_hint: &'static str,
+    pub(super) app_title: &'static str,
+    pub(super) open_app: &'static str,
+    pub(super) amount: &'static str,
+    pub(super) to: &'static str,
+    pub(super) order: &'static str,
+    pub(super) description: &'static str,
+    pub(super) qr_text: &'static str,
+    pub(super) scan: &'static str,
+    pub(super) pay: &'static str,
+    pub(super) pay_by_card: &'static str,
+    pub(super) fail: &'static str,
+    pub(super) other_amount: &'static str,
+    pub(super) open: &'static str,
+    pub(super) paid: &'static str,
+    pub(super) canceled: &'static str,
+    pub(super) expired: &'static str,
+    pub(super) part_paid: &'static str,
+    pub(super) failed: &'static str,
+    pub(super) not_found: &'static str,
+    pub(super) bad_amount: &'static str,
+}
+
+impl Texts {
+    /// The texts in this language; in Mongolian where there are none.
+    pub(super) fn of(language: &str) -> &'static Self {
+        if language.eq_ignore_ascii_case("en") { &ENGLISH } else { &MONGOLIAN }
+    }
+}
+
+static MONGOLIAN: Texts = Texts {
+    code: "mn",
+    other: "en",
+    other_name: "English",
+    sandbox: "Туршилтын орчин. Бодит мөнгө шилжихгүй.",
+    list_title: "qPay-ээр төлөх",
+    list_hint: "Банкны аппликейшнээр QR кодыг уншуулна уу.",
+    apps_hint: "Эсвэл аппликейшнээ сонгоно уу. Эдгээр нь туршилтын нэрс тул утсан дээр нээгдэхгүй.",
+    app_title: "Туршилтын банкны аппликейшн",
+    open_app: "Энэ орчны банкны аппликейшнийг нээх",
+    amount: "Төлөх дүн",
+    to: "Хүлээн авагч",
+    order: "Нэхэмжлэхийн дугаар",
+    description: "Гүйлгээний утга",
+    qr_text: "QR кодын текст эсвэл холбоос",
+    scan: "Уншуулах",
+    pay: "Дансаар төлөх",
+    pay_by_card: "Картаар төлөх",
+    fail: "Амжилтгүй болгох",
+    other_amount: "Өөр дүн",
+    open: "Төлбөр хүлээж байна",
+    paid: "Төлбөр төлөгдсөн",
+    canceled: "Нэхэмжлэх цуцлагдсан",
+    expired: "Нэхэмжлэхийн хугацаа дууссан",
+    part_paid: "Төлсөн дүн",
+    failed: "Сүүлийн оролдлого амжилтгүй",
+    not_found: "Нэхэмжлэх олдсонгүй",
+    bad_amount: "Энэ нэхэмжлэх ийм дүн авахгүй.",
+};
+
+static ENGLISH: Texts = Texts {
+    code: "en",
+    other: "mn",
+    other_name: "Монгол",
+    sandbox: "Sandbox. No money moves.",
+    list_title: "Pay with qPay",
+    list_hint: "Scan the QR code with your bank's app.",
+    apps_hint: "Or choose your app. These names are made up, so no phone opens them.",
+    app_title: "A bank app, played by the sandbox",
+    open_app: "Open the bank app of this sandbox",
+    amount: "Amount",
+    to: "To",
+    order: "Invoice number",
+    description: "Description",
+    qr_text: "The QR's text, or a link",
+    scan: "Scan",
+    pay: "Pay from the account",
+    pay_by_card: "Pay by card",
+    fail: "Let it fail",
+    other_amount: "Another amount",
+    open: "Waiting for the payment",
+    paid: "Paid",
+    canceled: "The invoice was cancelled",
+    expired: "The time for this invoice is over",
+    part_paid: "Paid so far",
+    failed: "The last attempt failed",
+    not_found: "There is no such invoice",
+    bad_amount: "This invoice does not take that amount.",
+};
