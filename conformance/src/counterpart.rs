@@ -22,6 +22,14 @@ pub enum Deed {
     DeclineCard,
     /// The payer pays with a card, and saves one that later charges are declined for.
     PayWithCardThatDeclinesLater,
+    /// The payer pays a part of what is asked for, where that is possible.
+    PayPart,
+    /// The payer pays once more, although all of it is there.
+    PayMore,
+    /// One try to pay fails, and the invoice stays open.
+    FailOnce,
+    /// The provider's people give back by hand what came last.
+    GiveBack,
     /// The provider sends two genuine notifications about this payment that contradict each other.
     Contradict,
 }

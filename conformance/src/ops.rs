@@ -2,12 +2,14 @@
 
 use tulbur_core::{
     CancelRequest, CaptureRequest, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice, Effect,
-    MerchantRef, Money, Monotonic, OperationRef, PaymentRef, PaymentStatus, Provider, RandomIds,
+    MerchantRef, Money, Monotonic, OperationRef, PaymentRef, PaymentStatus, Provider, RandomIds, RefundPart,
     RefundRequest, VoidRequest, Way,
 };
 
+use crate::broken::Nobody;
 use crate::counterpart::Deed;
-use crate::world::{Checked, Stop, World, create, fail};
+use crate::wire::Trouble;
+use crate::world::{Checked, Stop, World, create, ensure, fail};
 
 /// An operation that the suite tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Op {
             }
             Self::Refund => {
                 let payment = world.paid().await?;
-                Ready::Refund(refund_request(payment, world.amount()))
+                Ready::Refund(refund_request(world, payment, world.amount()).await?)
             }
             Self::Cancel => Ready::Cancel(CancelRequest::new(world.open().await?.payment)),
             Self::Capture => {
@@ -141,9 +143,7 @@ impl Op {
         let changing = seen.iter().rev().find(|seen| seen.effect.is_write());
         let one = if self.is_write() { changing.or(seen.last()) } else { seen.last() };
         match one {
-            Some(seen) => {
-                Ok(Learnt { operation: seen.operation, effect: seen.effect, path: seen.path.clone() })
-            }
+            Some(seen) => Ok(Learnt { operation: seen.operation, effect: seen.effect }),
             None => fail(format!("{} succeeded without sending anything", self.name())),
         }
     }
@@ -154,7 +154,6 @@ impl Op {
 pub(crate) struct Learnt {
     pub(crate) operation: &'static str,
     pub(crate) effect: Effect,
-    pub(crate) path: String,
 }
 
 pub(crate) fn operation_ref() -> OperationRef {
@@ -162,8 +161,18 @@ pub(crate) fn operation_ref() -> OperationRef {
     OperationRef::parse(id).expect("32 hexadecimal characters are a name")
 }
 
-pub(crate) fn refund_request(payment: PaymentRef, amount: Money) -> RefundRequest {
-    RefundRequest::new(payment, operation_ref(), amount, "sent back")
+/// A refund; of the first part, where a provider gives back whole parts.
+pub(crate) async fn refund_request(
+    world: &World,
+    payment: PaymentRef,
+    amount: Money,
+) -> Checked<RefundRequest> {
+    let by_part = world.info().refunds.as_ref().is_some_and(|rule| rule.part == RefundPart::WholePart);
+    let parts = if by_part { world.query(&payment).await?.parts } else { Vec::new() };
+    let mut request = RefundRequest::new(payment, operation_ref(), amount, "sent back");
+    request.taken = Some(world.amount());
+    request.part = parts.into_iter().next().map(|part| part.charge_ref);
+    Ok(request)
 }
 
 /// An operation of which everything but itself is done.
@@ -239,6 +248,21 @@ impl Ready {
                 None
             }
         })
+    }
+
+    /// The path on which this very request leaves: it may carry an id of the payment. Nothing arrives anywhere.
+    pub(crate) async fn aim(&self, world: &World, operation: &'static str) -> Checked<String> {
+        let nobody = Nobody::here()?;
+        world.wire.reset();
+        world.wire.plan(operation, Trouble::Divert(nobody.address), usize::MAX);
+        let result = self.run(world).await;
+        let seen = world.wire.seen();
+        world.wire.reset();
+        ensure!(result.is_err(), "it succeeded, although nobody could be reached");
+        match seen.into_iter().rev().find(|seen| seen.operation == operation) {
+            Some(seen) => Ok(seen.path),
+            None => fail(format!("{operation} was learnt, and is not what leaves now")),
+        }
     }
 
     /// The reference that the counterpart knows it by.

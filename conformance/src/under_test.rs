@@ -8,6 +8,7 @@ use tulbur_core::{
     ReturnUrls,
 };
 
+use crate::counterpart::Deed;
 use crate::money::usual_amounts;
 
 /// Which credentials the suite wants a provider to be built with.
@@ -191,17 +192,26 @@ pub struct NotificationRules {
     pub checksum: Option<Member>,
     /// What it covers, in the order in which it is hashed.
     pub signed: Vec<Member>,
+    /// What happens to a payment without a notification, as far as the documents say.
+    pub silent: Vec<Deed>,
 }
 
 impl NotificationRules {
     /// A checksum over these values, in the order in which they are hashed.
     pub fn signed(checksum: Member, signed: impl IntoIterator<Item = Member>) -> Self {
-        Self { checksum: Some(checksum), signed: signed.into_iter().collect() }
+        Self { checksum: Some(checksum), signed: signed.into_iter().collect(), silent: Vec::new() }
+    }
+
+    /// Without a notification of this: some providers never tell a decline.
+    #[must_use]
+    pub fn silent_about(mut self, deed: Deed) -> Self {
+        self.silent.push(deed);
+        self
     }
 
     /// No checksum: notifications are hints.
     pub fn unsigned() -> Self {
-        Self { checksum: None, signed: Vec::new() }
+        Self { checksum: None, signed: Vec::new(), silent: Vec::new() }
     }
 }
 

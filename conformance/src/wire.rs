@@ -52,6 +52,8 @@ struct Plan {
 #[derive(Debug)]
 struct State {
     plan: Option<Plan>,
+    /// Answers that are played back, by the operation that they answer.
+    played: Vec<(&'static str, HttpResponse)>,
     seen: Vec<Seen>,
 }
 
@@ -68,7 +70,7 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 impl Wire {
     pub(crate) fn new(base: Arc<dyn HttpTransport>, clock: Arc<dyn Clock>) -> Self {
-        Self { base, clock, state: Mutex::new(State { plan: None, seen: Vec::new() }) }
+        Self { base, clock, state: Mutex::new(State { plan: None, played: Vec::new(), seen: Vec::new() }) }
     }
 
     /// Lets the next requests of an operation go wrong, so often.
@@ -76,15 +78,23 @@ impl Wire {
         self.lock().plan = Some(Plan { operation, trouble, times });
     }
 
+    /// Answers the requests of these operations so, until [`Self::heal`]. They are carried out all the same.
+    pub(crate) fn play(&self, answers: Vec<(&'static str, HttpResponse)>) {
+        self.lock().played = answers;
+    }
+
     /// Everything goes well again.
     pub(crate) fn heal(&self) {
-        self.lock().plan = None;
+        let mut state = self.lock();
+        state.plan = None;
+        state.played.clear();
     }
 
     /// Forgets what was seen, and what was planned.
     pub(crate) fn reset(&self) {
         let mut state = self.lock();
         state.plan = None;
+        state.played.clear();
         state.seen.clear();
     }
 
@@ -118,6 +128,13 @@ impl Wire {
             }
             _ => None,
         };
+        let played = state.played.iter().find(|(operation, _)| *operation == request.operation);
+        let trouble = trouble.or_else(|| {
+            played.map(|(_, answer)| {
+                let answer = answer.clone();
+                Trouble::Rewrite(Arc::new(move |_| answer.clone()))
+            })
+        });
         (at, trouble)
     }
 }

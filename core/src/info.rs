@@ -411,6 +411,9 @@ pub struct ProviderInfo {
     pub notify: NotifyAddress,
     /// Whether a payment can save the card on the way.
     pub saves_card_with_payment: bool,
+    /// Whether a payer can pay one invoice in several movements of money ([`PaidPart`](crate::PaidPart)): then less than
+    /// was asked for, and more, are things that happen.
+    pub in_parts: bool,
 }
 
 impl ProviderInfo {
@@ -440,6 +443,7 @@ impl ProviderInfo {
             captures: None,
             notify: NotifyAddress::None,
             saves_card_with_payment: false,
+            in_parts: false,
         }
     }
 

@@ -7,6 +7,7 @@ mod holds;
 mod money;
 mod notifications;
 mod outcomes;
+mod parts;
 mod payments;
 mod qr;
 mod refunds;
@@ -29,6 +30,7 @@ pub(crate) fn list(list: &mut List, under_test: &Arc<dyn UnderTest>) {
             payments::list(list, provider);
             notifications::list(list, provider, under_test.notifications().as_ref());
             outcomes::list(list, provider);
+            parts::list(list, provider);
             refunds::list(list, provider);
             holds::list(list, provider);
             cards::list(list, provider);

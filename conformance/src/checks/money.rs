@@ -9,7 +9,7 @@ use tulbur_core::{
 
 use crate::check::List;
 use crate::counterpart::{Deed, OtherSideFault, Skill};
-use crate::ops::{Op, error_of};
+use crate::ops::{Op, Ready, error_of};
 use crate::world::{Checked, World, ensure};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {
@@ -83,7 +83,8 @@ async fn tampered(world: Arc<World>) -> Checked {
     world.need(Skill::Fault(OtherSideFault::TamperedAmount))?;
     let learnt = Op::Query.learn(&world).await?;
     let paid = world.paid().await?;
-    world.counterpart.fault(OtherSideFault::TamperedAmount, &learnt.path, &paid.merchant_ref).await?;
+    let path = Ready::Query(paid.clone()).aim(&world, learnt.operation).await?;
+    world.counterpart.fault(OtherSideFault::TamperedAmount, &path, &paid.merchant_ref).await?;
     if !world.under_test.answers().signed {
         // Nobody can prove it, so that whoever asked must get to see it.
         let payment = world.query(&paid).await?;

@@ -27,7 +27,9 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider, rules: Option<&Noti
         return;
     }
     list.add("notification::a_genuine_one_is_accepted", genuine);
-    list.add("notification::a_decline_is_accepted_and_is_no_payment", declined);
+    if rules.is_none_or(|rules| !rules.silent.contains(&Deed::Decline)) {
+        list.add("notification::a_decline_is_accepted_and_is_no_payment", declined);
+    }
     list.add("notification::what_it_is_about_stands_in_it", bound);
     list.add("notification::unknown_members_are_tolerated", unknown_members);
     list.add("notification::a_repeat_is_recognised", repeat);
@@ -105,6 +107,10 @@ fn facts(event: &IpnEvent) -> Option<(PaymentStatus, tulbur_core::Money)> {
 
 fn is_about(event: &IpnEvent, payment: &PaymentRef) -> bool {
     let subject = &event.subject;
+    if matches!(event.proof, Proof::Hint(Voucher::Address)) {
+        // It is about the payment that the address was made for, and names no other.
+        return subject.merchant_ref.as_ref().is_none_or(|named| *named == payment.merchant_ref);
+    }
     subject.merchant_ref.as_ref() == Some(&payment.merchant_ref)
         || (subject.provider_ref.is_some()
             && (subject.provider_ref == payment.provider_ref

@@ -240,9 +240,10 @@ async fn sent_once(world: Arc<World>, op: Op) -> Checked {
 async fn too_late(world: Arc<World>, op: Op) -> Checked {
     let learnt = op.learn(&world).await?;
     let ready = op.prepare(&world).await?;
+    let path = ready.aim(&world, learnt.operation).await?;
     let reference = ready.reference().filter(|_| world.counterpart.can(Skill::Requests)).cloned();
     let arrived = async || match &reference {
-        Some(reference) => world.counterpart.received(&learnt.path, reference).await,
+        Some(reference) => world.counterpart.received(&path, reference).await,
         None => Ok(0),
     };
     let before = arrived().await?;
@@ -287,13 +288,13 @@ async fn done_once(world: Arc<World>, op: Op, fault: OtherSideFault) -> Checked 
     let Some(reference) = ready.reference().cloned() else {
         return ignore("the other side does not know which payment this is about");
     };
-    let before = world.counterpart.received(&learnt.path, &reference).await?;
-    world.counterpart.fault(fault, &learnt.path, &reference).await?;
+    let path = ready.aim(&world, learnt.operation).await?;
+    let before = world.counterpart.received(&path, &reference).await?;
+    world.counterpart.fault(fault, &path, &reference).await?;
     let result = ready.run(&world).await;
-    let received = world.counterpart.received(&learnt.path, &reference).await? - before;
-    if learnt.effect == Effect::Keyed {
-        ensure!(received >= 1, "nothing arrived at {}", learnt.path);
-    } else {
+    let received = world.counterpart.received(&path, &reference).await? - before;
+    ensure!(received >= 1, "the ordered fault never struck: nothing about {reference} arrived at {path}");
+    if learnt.effect != Effect::Keyed {
         ensure!(received == 1, "the other side received it {received} times");
         let error = error_of("an answer that was lost", result)?;
         check_outcome(op, "whose answer was lost", &error, Outcome::Unknown)?;
@@ -329,8 +330,14 @@ async fn wrongly_signed(world: Arc<World>, op: Op) -> Checked {
     let Some(reference) = ready.reference() else {
         return ignore("the other side does not know which payment this is about");
     };
-    world.counterpart.fault(OtherSideFault::WrongChecksum, &learnt.path, reference).await?;
-    let error = error_of("a wrongly signed answer", ready.run(&world).await)?;
+    let path = ready.aim(&world, learnt.operation).await?;
+    world.counterpart.fault(OtherSideFault::WrongChecksum, &path, reference).await?;
+    let result = ready.run(&world).await;
+    if world.counterpart.can(Skill::Requests) {
+        let received = world.counterpart.received(&path, reference).await?;
+        ensure!(received >= 1, "the ordered fault never struck: nothing about {reference} arrived at {path}");
+    }
+    let error = error_of("a wrongly signed answer", result)?;
     check_outcome(op, "with a wrongly signed answer", &error, lost(op))?;
     ensure!(error.kind() == ErrorKind::Untrusted, "the kind is {:?}: {error}", error.kind());
     Ok(())

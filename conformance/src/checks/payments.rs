@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use tulbur_core::{ErrorKind, NextAction, Outcome, PaymentRef, PaymentStatus, Provider, Way};
+use tulbur_core::{ErrorKind, HttpResponse, NextAction, Outcome, PaymentRef, PaymentStatus, Provider, Way};
 
 use crate::check::List;
 use crate::counterpart::Deed;
 use crate::logs::Logs;
-use crate::ops::{Op, error_of};
-use crate::wire::Trouble;
+use crate::ops::error_of;
 use crate::world::{Checked, Stop, World, ensure, ignore};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {
@@ -131,22 +130,39 @@ async fn unknown(world: Arc<World>) -> Checked {
     Ok(())
 }
 
-/// The whole answer about a paid payment, played back as the answer about one that is not.
+/// The answers about a paid payment, played back as the answers about one that is not: each of the question's calls alone,
+/// and all of them.
 async fn other_answer(world: Arc<World>) -> Checked {
-    let learnt = Op::Query.learn(&world).await?;
     let paid = world.paid().await?;
     world.wire.reset();
     world.query(&paid).await?;
-    let recorded = world.wire.seen().into_iter().rev().find_map(|seen| seen.answer);
-    let Some(recorded) = recorded else { return ignore("the query sends nothing") };
-    let open = world.open().await?.payment;
-    let play = Trouble::Rewrite(Arc::new(move |_| recorded.clone()));
-    world.wire.plan(learnt.operation, play, usize::MAX);
-    if let Ok(payment) = world.try_query(&open).await {
-        return Err(Stop::Failed(format!(
-            "the answer about {} was taken for {}, which is now called {}",
-            paid.merchant_ref, open.merchant_ref, payment.status
-        )));
+    let mut recorded: Vec<(&'static str, HttpResponse)> = Vec::new();
+    for seen in world.wire.seen() {
+        if let Some(answer) = seen.answer {
+            recorded.retain(|(operation, _)| *operation != seen.operation);
+            recorded.push((seen.operation, answer));
+        }
+    }
+    if recorded.is_empty() {
+        return ignore("the query sends nothing");
+    }
+    let alone = recorded.iter().map(|one| vec![one.clone()]);
+    for played in alone.chain([recorded.clone()]).collect::<Vec<_>>() {
+        let is_all = played.len() == recorded.len();
+        let names: Vec<&str> = played.iter().map(|(operation, _)| *operation).collect();
+        let open = world.open().await?.payment;
+        world.wire.play(played);
+        let answer = world.try_query(&open).await;
+        world.wire.heal();
+        let Ok(answer) = answer else { continue };
+        // A call that is not made for an open payment has nothing to mix up.
+        ensure!(
+            !is_all && answer.status == PaymentStatus::Pending,
+            "the answers to {names:?} about {} were taken for {}, which is now called {}",
+            paid.merchant_ref,
+            open.merchant_ref,
+            answer.status
+        );
     }
     Ok(())
 }

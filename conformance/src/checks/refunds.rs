@@ -13,9 +13,12 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider) {
         return;
     }
     list.add("refund::the_whole_amount_comes_back_once", whole);
-    list.add("refund::a_part_as_the_limits_declare", partial);
     list.add("refund::again_as_the_limits_declare", repeated);
-    list.add("refund::more_than_was_paid_is_refused", too_much);
+    // A whole part says by its name how much it is.
+    if provider.info().refunds.as_ref().is_none_or(|rule| rule.part != RefundPart::WholePart) {
+        list.add("refund::a_part_as_the_limits_declare", partial);
+        list.add("refund::more_than_was_paid_is_refused", too_much);
+    }
     list.add("refund::what_was_not_paid_is_refused", unpaid);
 }
 
@@ -25,7 +28,8 @@ fn half(amount: Money) -> Money {
 
 async fn refund(world: &World, payment: &PaymentRef, amount: Money) -> Checked<tulbur_core::Result<()>> {
     let Some(refunds) = world.provider.refunds() else { return fail("it refunds nothing") };
-    let result = refunds.refund(&refund_request(payment.clone(), amount)).await;
+    let request = refund_request(world, payment.clone(), amount).await?;
+    let result = refunds.refund(&request).await;
     if let Ok(refund) = &result {
         ensure!(refund.amount == amount, "{amount} was asked back, and {} is said to come", refund.amount);
         ensure!(refund.status != RefundStatus::Failed, "a good refund failed");

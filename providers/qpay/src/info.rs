@@ -43,6 +43,7 @@ pub(crate) fn describe(account: AccountName) -> ProviderInfo {
     info.countries = vec!["MN".into()];
     info.ways = vec![Way::Page, Way::Qr, Way::App];
     info.notify = NotifyAddress::PerPayment;
+    info.in_parts = true;
     info.description = Some(TextRule::new(LONGEST_TEXT));
     info.longest_address = Some(LONGEST_TEXT);
     // Until when a card payment can be given back is unknown.

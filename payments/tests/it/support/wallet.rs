@@ -50,6 +50,7 @@ impl Wallet {
         ];
         info.ways = vec![Way::App];
         info.notify = NotifyAddress::PerPayment;
+        info.in_parts = true;
         info.refunds = Some(RefundRule { part: RefundPart::WholePart, repeated: true, window: None });
         Self { info, books: Arc::default() }
     }
