@@ -13,12 +13,9 @@ pub(super) fn list(list: &mut List, provider: &dyn Provider) {
         return;
     }
     list.add("refund::the_whole_amount_comes_back_once", whole);
+    list.add("refund::a_part_as_the_limits_declare", partial);
     list.add("refund::again_as_the_limits_declare", repeated);
-    // A whole part says by its name how much it is.
-    if provider.info().refunds.as_ref().is_none_or(|rule| rule.part != RefundPart::WholePart) {
-        list.add("refund::a_part_as_the_limits_declare", partial);
-        list.add("refund::more_than_was_paid_is_refused", too_much);
-    }
+    list.add("refund::more_than_was_paid_is_refused", too_much);
     list.add("refund::what_was_not_paid_is_refused", unpaid);
 }
 

@@ -79,6 +79,27 @@ impl Step<'_> {
     }
 }
 
+impl Step<'_> {
+    /// Lists money that is there for a payment that has ended without success: it is to be given back, or taken as paid.
+    pub(super) fn list_money_of_what_ended(&mut self) {
+        let before = self.situation.payment;
+        let Some(received) = self.payment.received().filter(|_| self.payment.status.is_failed()) else {
+            return;
+        };
+        if before.status == self.payment.status && before.received() == Some(received) {
+            return;
+        }
+        self.payment.mismatch = Some(received);
+        self.attention(
+            AttentionKind::AmountMismatch,
+            &format!(
+                "it is {}, and {received} came for it; give it back, or take that as paid",
+                self.payment.status
+            ),
+        );
+    }
+}
+
 /// The part that a refund gives back, and how much that is.
 pub(super) fn part_to_refund(
     payment: &PaymentRecord,

@@ -232,6 +232,7 @@ impl<'a> Step<'a> {
     }
 
     pub(super) fn finish(mut self) -> Changes {
+        self.list_money_of_what_ended();
         self.resolve_what_is_known();
         self.note_who_takes();
         let before = self.situation.payment;

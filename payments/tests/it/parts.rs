@@ -285,6 +285,22 @@ async fn a_part_keeps_it_open_until_a_person_decides() {
     assert!(shop.listed().await.is_empty());
 }
 
+/// Nobody waits for it any more: what comes is neither forgotten nor taken for all of it.
+#[tokio::test]
+async fn a_part_of_what_was_given_up_is_listed_and_the_rest_pays_it() {
+    let shop = Shop::open().await;
+    let payment = shop.invoice(1000).await;
+    shop.payments.cancel(&payment.id).await.unwrap();
+    shop.pays(&payment, part("1", 600, "P2P"));
+    shop.hint(&payment, "id=1").await;
+    assert_eq!(shop.now(&payment).await.status, Status::Canceled);
+    assert_eq!(shop.listed().await, [AttentionKind::AmountMismatch]);
+    shop.pays(&payment, part("2", 400, "P2P"));
+    shop.hint(&payment, "id=2").await;
+    shop.work().await;
+    assert_eq!((shop.now(&payment).await.status, shop.paid()), (Status::Paid, 1));
+}
+
 /// Nothing of it is there any more when it is first known: no goods for it.
 #[tokio::test]
 async fn money_that_went_back_before_it_was_known_pays_for_nothing() {

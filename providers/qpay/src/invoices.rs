@@ -192,15 +192,17 @@ fn bound(name: &str, bound: Option<Bound>) -> Result<Option<Number>> {
 }
 
 /// Who pays, as far as the request says.
-fn payer(request: &CreateInvoice) -> Option<Party> {
+fn payer(request: &CreateInvoice) -> Result<Option<Party>> {
+    let known = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let payer = &request.payer;
     let party = Party {
-        name: payer.name.clone(),
-        email: payer.email.clone(),
-        phone: payer.phone.clone(),
+        name: known(&payer.name),
+        email: known(&payer.email),
+        phone: known(&payer.phone),
         ..Party::default()
     };
-    (party != Party::default()).then_some(party)
+    party.check().map_err(|error| error.with_field("payer"))?;
+    Ok((party != Party::default()).then_some(party))
 }
 
 /// The callback's address. QPay adds a parameter to it, which must not be there twice.
@@ -265,7 +267,10 @@ impl QPay {
     async fn invoice(&self, request: &CreateInvoice) -> Result<Invoice> {
         request.check(self)?;
         let options: QPayOptions = read_options(request.options.as_ref())?;
-        let receiver = options.receiver.clone().or_else(|| payer(request));
+        let receiver = match &options.receiver {
+            Some(receiver) => Some(receiver.clone()),
+            None => payer(request)?,
+        };
         let content = body(&self.request(request, &options, receiver.as_ref())?)?;
         let operation =
             Operation::new(info::CREATE_INVOICE, Method::Post, &["invoice"]).send_by(request.send_by);

@@ -32,8 +32,8 @@ pub(crate) struct Token {
     refresh: Refresh,
 }
 
-/// A token that renews a login once: whoever takes it has it. It is not sent a second time, whatever became of the
-/// first, because using one twice "causes issues" (XLS).
+/// The token that renews a login, until it is taken. It is sent once, whatever becomes of that, because using one twice
+/// "causes issues" (XLS).
 type Refresh = Arc<Mutex<Option<SecretString>>>;
 
 impl Token {

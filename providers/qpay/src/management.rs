@@ -13,11 +13,12 @@ use crate::payments::PaymentDetails;
 use crate::status::{ALREADY_CANCELED, INVOICE_PAID};
 use crate::wire::NoteRequest;
 
-/// A success has nothing in it: `{}` (ETAG), or no body at all (DOC).
+/// A success has nothing in it: `{}` (ETAG). No body at all (DOC) may also be an answer that was lost on the way: what
+/// happened is then asked for.
 pub(crate) fn nothing(answer: &[u8]) -> Result<()> {
     #[derive(Deserialize)]
     struct Nothing {}
-    if answer.is_empty() { Ok(()) } else { read::<Nothing>(answer).map(drop) }
+    read::<Nothing>(answer).map(drop)
 }
 
 /// Refuses what QPay would not give back, before anything is sent.

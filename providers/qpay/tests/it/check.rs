@@ -339,6 +339,19 @@ async fn a_payment_is_read_whole_and_only_for_its_invoice() {
 }
 
 #[tokio::test]
+async fn a_fee_hides_no_payment() {
+    for fee in [json!("0.8333"), json!(null), json!(""), json!("free"), json!(1.5)] {
+        let (qpay, script) = qpay();
+        let mut answer = read(CARD, "PAID", "100.00");
+        answer["payment_fee"] = fee.clone();
+        script.then(ok(&checked(&[row(CARD, "PAID", "100.00")]))).then(ok(&answer)).then(ok(&answer));
+        assert!(query(&qpay).await.unwrap().status.is_paid(), "{fee}");
+        let read = qpay.read_payment(&payment(), &charge(CARD)).await.unwrap();
+        assert_eq!(read.fee, (fee == json!(1.5)).then(|| mnt("1.50")));
+    }
+}
+
+#[tokio::test]
 async fn a_misspelt_list_of_cards_is_read_too() {
     let (qpay, script) = qpay();
     let mut answer = read(CARD, "PAID", "100.00");

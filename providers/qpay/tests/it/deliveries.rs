@@ -49,6 +49,18 @@ fn each_payment_is_an_event_of_its_own_and_a_repeat_is_one() {
     assert_ne!(of("qpay_payment_id=001").repeat_key(), of("qpay_payment_id=1").repeat_key());
 }
 
+/// A forged or foreign id makes us ask about our own invoice, and pays nothing.
+#[tokio::test]
+async fn a_foreign_payment_pays_nothing_here() {
+    let query = format!("qpay_payment_id={TRANSFER}");
+    assert_hint(&deliver("GET", Some(&query), b"").unwrap(), TRANSFER);
+    let (qpay, script) = qpay();
+    script.then(ok(&checked(&[]))).then(ok(&read_of(OTHER_INVOICE, TRANSFER, "PAID", "100.00")));
+    assert!(!super::common::query(&qpay).await.unwrap().status.is_paid());
+    let error = qpay.read_payment(&payment(), &charge(TRANSFER)).await.unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::Untrusted, Some("object_id")));
+}
+
 #[test]
 fn what_does_not_name_qpays_payment_is_malformed() {
     let long = format!("qpay_payment_id={}", "1".repeat(51));

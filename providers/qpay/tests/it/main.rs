@@ -11,3 +11,4 @@ mod outcomes;
 mod receipts;
 mod requests;
 mod secrets;
+mod sockets;

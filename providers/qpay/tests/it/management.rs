@@ -16,9 +16,7 @@ async fn cancel(qpay: &QPay) -> Result<Payment, Error> {
 
 #[tokio::test]
 async fn an_invoice_is_cancelled_and_asked_about_once_more() {
-    for answer in
-        [http(200, "{}"), http(200, ""), http(204, ""), http(400, failure("INVOICE_ALREADY_CANCELED"))]
-    {
+    for answer in [http(200, "{}"), http(400, failure("INVOICE_ALREADY_CANCELED"))] {
         let (qpay, script) = qpay();
         script.then(answer).then(ok(&checked(&[])));
         assert_eq!(cancel(&qpay).await.unwrap().status, PaymentStatus::Canceled);
@@ -29,6 +27,19 @@ async fn an_invoice_is_cancelled_and_asked_about_once_more() {
         );
         assert!(sent[0].body.is_empty());
         assert_eq!((sent[1].url.path(), sent.len()), ("/v2/payment/check", 2));
+    }
+}
+
+/// An empty answer may be one that was lost on the way.
+#[tokio::test]
+async fn an_empty_answer_leaves_open_what_happened() {
+    for answer in [http(200, ""), http(204, "")] {
+        let (qpay, script) = qpay();
+        script.then(answer.clone());
+        assert_eq!(cancel(&qpay).await.unwrap_err().outcome(), Outcome::Unknown);
+        script.then(ok(&read(CARD, "PAID", "100.00"))).then(answer);
+        let refund = qpay.refunds().unwrap().refund(&refund_request(CARD, "100")).await;
+        assert_eq!(refund.unwrap_err().outcome(), Outcome::Unknown);
     }
 }
 
@@ -67,30 +78,28 @@ async fn a_question_that_fails_takes_no_answer_away() {
 #[tokio::test]
 async fn a_card_payment_is_given_back_whole_and_nothing_is_claimed() {
     for (cancels, word) in [(false, "refund"), (true, "cancel")] {
-        for answer in ["{}", ""] {
-            let (qpay, script) = qpay();
-            script.then(ok(&read(CARD, "PAID", "100.00"))).then(http(200, answer));
-            let request = refund_request(CARD, "100");
-            let refund = if cancels {
-                qpay.cancel_payment(&request).await.unwrap()
-            } else {
-                qpay.refunds().unwrap().refund(&request).await.unwrap()
-            };
-            assert_eq!(
-                (refund.amount, refund.status, refund.provider_ref),
-                (mnt("100"), RefundStatus::Pending, None)
-            );
-            let sent = script.sent();
-            assert_eq!(
-                (sent[0].method, sent[0].url.path()),
-                (Method::Get, format!("/v2/payment/{CARD}").as_str())
-            );
-            assert_eq!(
-                (sent[1].method, sent[1].url.path()),
-                (Method::Delete, format!("/v2/payment/{word}/{CARD}").as_str())
-            );
-            assert_eq!((body(&sent[1]), sent.len()), (r#"{"note":"n"}"#, 2));
-        }
+        let (qpay, script) = qpay();
+        script.then(ok(&read(CARD, "PAID", "100.00"))).then(http(200, "{}"));
+        let request = refund_request(CARD, "100");
+        let refund = if cancels {
+            qpay.cancel_payment(&request).await.unwrap()
+        } else {
+            qpay.refunds().unwrap().refund(&request).await.unwrap()
+        };
+        assert_eq!(
+            (refund.amount, refund.status, refund.provider_ref),
+            (mnt("100"), RefundStatus::Pending, None)
+        );
+        let sent = script.sent();
+        assert_eq!(
+            (sent[0].method, sent[0].url.path()),
+            (Method::Get, format!("/v2/payment/{CARD}").as_str())
+        );
+        assert_eq!(
+            (sent[1].method, sent[1].url.path()),
+            (Method::Delete, format!("/v2/payment/{word}/{CARD}").as_str())
+        );
+        assert_eq!((body(&sent[1]), sent.len()), (r#"{"note":"n"}"#, 2));
     }
     // What proves it comes with a later question.
     let (qpay, script) = qpay();
