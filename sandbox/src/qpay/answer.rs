@@ -176,7 +176,7 @@ impl Checked {
     }
 }
 
-/// Which rows of a list are wanted; QPay's default when none are named is not known ([DOC]: 1 and 10).
+/// Which rows of a list are wanted.
 pub(super) struct Page {
     pub(super) number: usize,
     pub(super) limit: usize,

@@ -32,6 +32,11 @@ impl Good {
         Self { body: "{}".to_owned(), note: note.into() }
     }
 
+    /// Answers without a body.
+    pub(super) fn nothing(note: impl Into<String>) -> Self {
+        Self { body: String::new(), note: note.into() }
+    }
+
     pub(super) fn note(&self) -> &str {
         &self.note
     }

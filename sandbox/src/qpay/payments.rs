@@ -7,17 +7,16 @@ use super::shared::Bank;
 use super::state::{self, Invoice, Payment};
 use crate::galaxy_pay::fields::Fields;
 
-/// What a page begins with and holds when nobody says so: [DOC] has 1 and 10, which nobody has confirmed.
-const DEFAULT_PAGE: Page = Page { number: 1, limit: 10 };
 const LARGEST_PAGE: usize = 1000;
 
-/// `offset`, with numbers as numbers or texts.
-fn page(fields: &Fields) -> Result<Page, Refusal> {
+/// `offset`, with numbers as numbers or texts; the first page when it is left out.
+fn page(bank: &Bank, fields: &Fields) -> Result<Page, Refusal> {
     let offset = fields.object("offset").map_err(|why| Refusal::invalid("offset", why))?;
-    let Some(offset) = offset else { return Ok(DEFAULT_PAGE) };
-    let number = number_of(&offset, "page_number", usize::MAX)?.unwrap_or(DEFAULT_PAGE.number);
-    let limit = number_of(&offset, "page_limit", LARGEST_PAGE)?.unwrap_or(DEFAULT_PAGE.limit);
-    Ok(Page { number, limit })
+    let offset = offset.unwrap_or_default();
+    let number = number_of(&offset, "page_number", usize::MAX)?.unwrap_or(1);
+    let limit = number_of(&offset, "page_limit", LARGEST_PAGE)?;
+    let usual = || bank.desk.switch("usual-page-limit").parse().unwrap_or(1);
+    Ok(Page { number, limit: limit.unwrap_or_else(usual) })
 }
 
 fn number_of(fields: &Fields, name: &str, most: usize) -> Result<Option<usize>, Refusal> {
@@ -53,7 +52,7 @@ pub(super) fn check(bank: &Bank, body: &[u8]) -> Outcome {
     let fields = body_of(body)?;
     object_type(&fields, &["INVOICE", "QR", "ITEM"])?;
     let id = required(&fields, "object_id", 50)?;
-    let page = page(&fields)?;
+    let page = page(bank, &fields)?;
     let found = bank.desk.read(|state| {
         let invoice = invoices::find(state, &id)?;
         Ok::<_, Refusal>(state.rows(invoice).cloned().collect::<Vec<_>>())
@@ -96,7 +95,7 @@ fn not_found(bank: &Bank, id: &str) -> Refusal {
 pub(super) fn list(bank: &Bank, body: &[u8]) -> Outcome {
     let fields = body_of(body)?;
     let filter = Filter::read(&fields)?;
-    let page = page(&fields)?;
+    let page = page(bank, &fields)?;
     let now = bank.desk.now();
     let mut found: Vec<(Payment, Invoice)> = bank.desk.read(|state| {
         let with_invoice = |row: &Payment| {
@@ -190,7 +189,12 @@ pub(super) fn give_back(bank: &Bank, id: &str, body: &[u8]) -> Outcome {
             "REFUNDED" => Err(Refusal::code("PAYMENT_ALREADY_CANCELED", "the payment was given back before")),
             "PAID" if payment.by_card => {
                 state::refund(tx, id);
-                Ok(Good::empty("the payment is given back"))
+                let note = "the payment is given back";
+                Ok(if tx.switch("refund-answer") == "nothing" {
+                    Good::nothing(note)
+                } else {
+                    Good::empty(note)
+                })
             }
             "PAID" => {
                 let why = "a transfer is settled at once; only card payments can be given back here";

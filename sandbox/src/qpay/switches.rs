@@ -132,6 +132,20 @@ fn payments() -> Vec<Switch> {
             &[("INVOICE_NOTFOUND", "422"), ("no-rows", "a count of 0")],
         )
         .assumed("not known"),
+        Switch::number(
+            "usual-page-limit",
+            "the rows of a page where a request names no page_limit",
+            1,
+            1000,
+            10,
+        )
+        .assumed("one community's text has 10; nobody has confirmed it"),
+        Switch::one_of(
+            "refund-answer",
+            "the body of a payment's cancel and refund",
+            &[("empty-object", "{}, as for invoices"), ("nothing", "none")],
+        )
+        .assumed("the first is inferred, the second is one community's text"),
         Switch::one_of(
             "paid-amount-counts",
             "which rows paid_amount counts",

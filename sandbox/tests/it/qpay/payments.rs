@@ -64,6 +64,8 @@ async fn a_check_is_paged_and_counts_all() {
     assert_eq!(statuses(&shop.check_page(&id, 3, 100).await), [""; 0]);
     let body = json!({ "object_type": "INVOICE", "object_id": id });
     assert_eq!(statuses(&shop.good("POST", CHECK, &body).await).len(), 10, "the default of the sandbox");
+    qpay.set_switch("usual-page-limit", "50").unwrap();
+    assert_eq!(statuses(&shop.good("POST", CHECK, &body).await).len(), 50);
 
     let offset = |offset: Value| json!({ "object_type": "INVOICE", "object_id": id, "offset": offset });
     let texts = offset(json!({ "page_number": "2", "page_limit": "100" }));
@@ -198,7 +200,9 @@ async fn only_a_card_s_payment_is_given_back_and_once() {
         act(&qpay, number, "pay-by-card", &[]);
         let card = payment_id(&qpay, number);
         let reply = shop.raw("DELETE", &at(card.clone()), "").await;
-        assert_eq!((reply.status, reply.text.as_str()), (200, "{}"));
+        let text = if number == "A-1" { "{}" } else { "" };
+        assert_eq!((reply.status, reply.text.as_str()), (200, text));
+        qpay.set_switch("refund-answer", "nothing").unwrap();
         shop.refused("DELETE", &at(card.clone()), &body, 400, "PAYMENT_ALREADY_CANCELED").await;
         shop.refused("DELETE", &at("x".to_owned()), &body, 422, "PAYMENT_NOTFOUND").await;
         assert_eq!(statuses(&shop.check(&id).await), ["FAILED", "PAID", "REFUNDED"]);
