@@ -330,7 +330,8 @@ pub(super) struct ListRow {
     payment_amount: String,
     payment_currency: String,
     payment_wallet: String,
-    payment_name: Option<String>,
+    /// A text [QC]; what it holds is not known.
+    payment_name: &'static str,
     payment_description: String,
     qr_code: String,
     paid_by: &'static str,
@@ -349,7 +350,7 @@ pub(super) fn listed(payment: &Payment, invoice: &Invoice) -> ListRow {
         payment_amount: money(payment.hundredths),
         payment_currency: payment.currency.clone(),
         payment_wallet: payment.wallet.clone(),
-        payment_name: None,
+        payment_name: "",
         payment_description: invoice.order.description.clone(),
         qr_code: invoice.qr_text.clone(),
         paid_by: payment.kind(),

@@ -160,13 +160,16 @@ impl Filter {
     }
 }
 
-/// A day, or a day and a time with a blank or a T between [QG, QC, DOC]; given back with a blank.
+/// A day, or a day and a time with a blank or a T between [QG, QC, DOC]; given back with a blank. A fraction of a
+/// second, which one client sends, counts for nothing.
 fn date(fields: &Fields, name: &str) -> Result<Option<String>, Refusal> {
     let Some(text) = text(fields, name, 45)? else { return Ok(None) };
     let pattern = "dddd-dd-dd dd:dd:dd";
+    let (text, fraction) = text.split_once('.').unwrap_or((&text, "0"));
     let text = text.replacen('T', " ", 1);
     let fits = |(wanted, is): (char, char)| if wanted == 'd' { is.is_ascii_digit() } else { wanted == is };
-    if matches!(text.len(), 10 | 19) && pattern.chars().zip(text.chars()).all(fits) {
+    let digits = fraction.chars().all(|digit| digit.is_ascii_digit());
+    if digits && matches!(text.len(), 10 | 19) && pattern.chars().zip(text.chars()).all(fits) {
         return Ok(Some(text));
     }
     Err(Refusal::invalid(name, format!("field {name} is no date such as 2026-01-31 or 2026-01-31 23:59:59")))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs published clients of the bank, written by others and unchanged, against the sandbox.
+# Runs published clients of the banks and of QPay, written by others and unchanged, against the sandbox.
 #
 # Needs node 18 or newer, npm and pip with their registries, python 3, and cargo. Only the clients' base address is set to the sandbox's.
 # Ends with an error if a client could not be installed, did not run, or did not get what it should.
@@ -33,7 +33,7 @@ cd "$work"
 npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error \
   @mongolian-payment/golomt@1.0.0 @mongolian-payment/socialpay@1.0.0
 python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$work/python" \
-  mongolian-payment-socialpay==1.0.0 httpx==0.28.1
+  mongolian-payment-socialpay==1.0.0 qpay-client==2.0.5 httpx==0.28.1
 
 # The line is written last, so a script that ended early is noticed even if it ended quietly.
 run() {
@@ -45,3 +45,4 @@ run() {
 run golomt-js node golomt-js.mjs
 run socialpay-js node socialpay-js.mjs
 run socialpay-py env PYTHONPATH="$work/python" python3 "$here/socialpay_py.py"
+run qpay-client-py env PYTHONPATH="$work/python" python3 "$here/qpay_client_py.py"

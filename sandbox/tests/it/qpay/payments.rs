@@ -156,7 +156,7 @@ async fn payments_are_listed_by_invoice_code_and_date() {
     let day = |zoned: &jiff::Zoned| zoned.strftime("%Y-%m-%d").to_string();
     let (today, tomorrow) = (day(&today), day(&today.tomorrow().unwrap()));
     for (start, end, count) in [
-        (format!("{today} 00:00:00"), format!("{tomorrow}T23:59:59"), 3),
+        (format!("{today} 00:00:00"), format!("{tomorrow}T23:59:59.123456"), 3),
         (today.clone(), tomorrow.clone(), 3),
         ("2020-01-01".to_owned(), "2020-12-31".to_owned(), 0),
         (format!("{tomorrow} 23:59:59"), tomorrow.clone(), 0),
@@ -165,9 +165,16 @@ async fn payments_are_listed_by_invoice_code_and_date() {
     }
     let body = json!({ "object_type": "INVOICE", "object_id": "SANDBOX_INVOICE" });
     let row = shop.good("POST", LIST, &body).await["rows"][0].clone();
-    for member in
-        ["payment_id", "payment_date", "payment_fee", "payment_amount", "qr_code", "paid_by", "object_id"]
-    {
+    for member in [
+        "payment_id",
+        "payment_date",
+        "payment_fee",
+        "payment_amount",
+        "payment_name",
+        "qr_code",
+        "paid_by",
+        "object_id",
+    ] {
         assert!(row[member].is_string(), "{member}");
     }
     shop.refused(
