@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::code::{App, apps, picture};
 use super::shared::Bank;
-use super::state::{Invoice, Payment, Standing};
+use super::state::{Invoice, Payment, Standing, sum};
 use crate::galaxy_pay::fields::amount_text;
 
 /// Money as a text with two decimals: `"100.00"`.
@@ -165,8 +165,8 @@ impl Checked {
     /// One page of the rows; the count and the sum are of all.
     pub(super) fn page(bank: &Bank, rows: &[&Payment], page: &Page) -> Self {
         let with_refunds = bank.desk.switch("paid-amount-counts") == "refunded-too";
-        let counts = |row: &&&Payment| row.status == "PAID" || with_refunds && row.status == "REFUNDED";
-        let paid: u64 = rows.iter().filter(counts).map(|row| row.hundredths).sum();
+        let counts = |row: &&Payment| row.status == "PAID" || with_refunds && row.status == "REFUNDED";
+        let paid = sum(rows.iter().copied().filter(counts));
         let shown = paid > 0 || bank.desk.switch("paid-amount-of-nothing") == "zero";
         Self {
             count: rows.len(),

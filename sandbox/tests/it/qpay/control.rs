@@ -103,6 +103,24 @@ async fn an_invoice_is_paid_while_it_is_being_canceled() {
 }
 
 #[tokio::test]
+async fn no_payment_takes_another_s_id_and_no_sum_overflows() {
+    let (_sandbox, shop, qpay) = start().await;
+    let id = shop.invoice("A-1").await;
+    act(&qpay, "A-1", "pay-on-cancel", &[("payment_id", "111")]);
+    shop.invoice("A-2").await;
+    act(&qpay, "A-2", "pay", &[("payment_id", "111")]);
+    shop.raw("DELETE", &format!("/v2/invoice/{id}"), "").await;
+    assert_eq!(statuses(&shop.check(&id).await), ["PAID"]);
+    assert_ne!(payment_id(&qpay, "A-1"), "111");
+    for _ in 0..30 {
+        act(&qpay, "A-2", "pay", &[("amount", "9999999999999999")]);
+    }
+    assert_eq!(qpay.payment("A-2").unwrap().debits, 31);
+    let second = qpay.payment("A-2").unwrap().id;
+    assert_eq!(shop.check(&second).await["count"], 31);
+}
+
+#[tokio::test]
 async fn money_comes_after_the_end() {
     let (_sandbox, shop, qpay) = start().await;
     let canceled = shop.invoice("A-1").await;
