@@ -1,7 +1,7 @@
 //! What the shop does with an order that exists: gives money back, takes what is held, lets it go.
 
 use serde::Deserialize;
-use tulbur::core::{Language, Money, OperationState, OrderRef};
+use tulbur::core::{ChargeRef, Language, Money, OperationState, OrderRef, PaidPart, RefundPart, RefundRule};
 use tulbur::payments::{
     CapturePayment, IdempotencyKey, OperationRecord, PaymentId, PaymentRecord, RefundPayment, VoidPayment,
 };
@@ -14,7 +14,7 @@ use crate::pages::{Answer, Failure, Shop, Told};
 #[derive(Debug, Deserialize)]
 pub(crate) struct Counter {
     payment: String,
-    /// `refund-half`, `refund-rest`, `capture` or `void`.
+    /// `refund-half`, `refund-rest`, `refund-part` and the part, `capture` or `void`.
     action: String,
     /// Made with the page: a form that is sent twice does its work once.
     key: Option<String>,
@@ -36,6 +36,32 @@ pub(crate) fn done(operations: &[OperationRecord], language: Language) -> Vec<Do
         text: operation.text.as_deref().unwrap_or_default().to_owned(),
     };
     operations.iter().map(line).collect()
+}
+
+/// Before the part that it gives back.
+const REFUND_PART: &str = "refund-part/";
+
+/// The refunds that the provider can make of a payment: the button's action, and its words.
+pub(crate) fn refunds(
+    payment: &PaymentRecord,
+    rule: &RefundRule,
+    language: Language,
+) -> Vec<(String, String)> {
+    let left = payment.taken().map_or(0, |taken| taken.minor() - payment.refunded.map_or(0, Money::minor));
+    if rule.part == RefundPart::WholePart {
+        let parts = payment.parts.iter().filter(|part| part.refundable && !part.returned);
+        let button = |part: &PaidPart| {
+            (
+                format!("{REFUND_PART}{}", part.charge_ref),
+                format!("Refund {}", format_amount(part.amount, language)),
+            )
+        };
+        return parts.map(button).collect();
+    }
+    let half =
+        (left > 0 && rule.part == RefundPart::Any).then(|| ("refund-half".into(), "Refund half".into()));
+    let rest = (left > 0).then(|| ("refund-rest".into(), "Refund the rest".into()));
+    half.into_iter().chain(rest).collect()
 }
 
 impl Shop {
@@ -64,6 +90,12 @@ impl Shop {
                 }
                 self.payments.refund(refund).await?
             }
+            _ if action.starts_with(REFUND_PART) => {
+                let part = ChargeRef::parse(&action[REFUND_PART.len()..])?;
+                let mut refund = RefundPayment::new(id, "the customer brought it back").part(part);
+                refund.key = key;
+                self.payments.refund(refund).await?
+            }
             "capture" => {
                 let mut capture = CapturePayment::new(id);
                 capture.key = key;
@@ -74,7 +106,7 @@ impl Shop {
                 void.key = key;
                 self.payments.void(void).await?
             }
-            _ => return Err("the actions are refund-half, refund-rest, capture and void".into()),
+            _ => return Err("the actions are refund-half, refund-rest, refund-part, capture and void".into()),
         };
         if !operation.is_done() {
             tracing::info!(operation = %operation.record().operation_ref, "accepted, and settled later");

@@ -46,6 +46,7 @@ type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 const GOLOMT_ECOMMERCE: &str = "golomt-ecommerce";
 const GOLOMT_INSTORE: &str = "golomt-instore";
 const GALAXY_PAY: &str = "galaxy-pay";
+const QPAY: &str = "qpay";
 
 /// A small shop that takes payments.
 #[derive(Debug, Parser)]
@@ -167,7 +168,8 @@ where
     let store = open_store(&options.database()).await?;
     let goods = Goods::open(&options.database()).await?;
     let payments = open(options, &home, &bank, store, &goods).await?;
-    let web = Web::new(payments.clone(), WebSettings::default().shop("Гурван зүйл"));
+    let web =
+        Web::new(payments.clone(), WebSettings::default().shop("Гурван зүйл").app_schemes(SANDBOX_APPS));
     let shop = Shop { payments: payments.clone(), goods };
 
     let asked_to_stop = stop_signal()?;
@@ -218,6 +220,10 @@ async fn open(
     Ok(builder.build().await?)
 }
 
+/// The apps that the sandbox's QPay links to. A shop names those of its banks: [`tulbur::qpay::APP_SCHEMES`].
+const SANDBOX_APPS: [&str; 4] =
+    ["tulbur-sandbox-wallet", "tulbur-sandbox-bank-1", "tulbur-sandbox-bank-2", "tulbur-sandbox-bank-3"];
+
 /// The accounts' settings. In production they come from TOML or the environment: `tulbur::core::accounts_from`.
 fn accounts(banks: &Banks) -> Result<Vec<AccountConfig>> {
     let account = |name: &str| -> Result<AccountConfig> {
@@ -225,7 +231,7 @@ fn accounts(banks: &Banks) -> Result<Vec<AccountConfig>> {
         Ok(account.with("base_url", banks.of(name)?.base_url()))
     };
     let (ecommerce, instore) = (banks.of(GOLOMT_ECOMMERCE)?, banks.of(GOLOMT_INSTORE)?);
-    let galaxy = banks.of(GALAXY_PAY)?;
+    let (galaxy, qpay) = (banks.of(GALAXY_PAY)?, banks.of(QPAY)?);
     let script = Url::parse(galaxy.base_url())?.join("checkout/vietjet/script-modal.js")?;
     Ok(vec![
         account(GOLOMT_ECOMMERCE)?
@@ -240,6 +246,10 @@ fn accounts(banks: &Banks) -> Result<Vec<AccountConfig>> {
             .with("checkout_script", script.as_str())
             // The operations whose fields nobody has documented: capture, void. The sandbox has them so.
             .with("accept", "inferred"),
+        account(QPAY)?
+            .with("username", qpay.credential("username")?)
+            .with("password", qpay.credential("password")?)
+            .with("invoice_code", qpay.credential("invoice_code")?),
     ])
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use serde::Deserialize;
 use serde_json::json;
 use tulbur::core::{
-    AccountName, CallbackUrl, CustomerRef, ErrorKind, Language, Money, NextAction, OrderRef, PageKind,
+    AccountName, CallbackUrl, CustomerRef, ErrorKind, Language, NextAction, OrderRef, PageKind,
 };
 use tulbur::payments::{
     AttentionItem, CardId, ChargeCard, Error, EventKind, History, OpenCardSetup, Order, PaymentId,
@@ -14,7 +14,7 @@ use tulbur::payments::{
 };
 use tulbur::web::format_amount;
 
-use crate::counter::{Done, done};
+use crate::counter::{Done, done, refunds};
 use crate::goods::{Goods, PRODUCTS, Product, ShopOrder};
 use crate::ways::{Country, WayToPay, charge_options, spoken_by, ways};
 use crate::{GOLOMT_ECOMMERCE, Result};
@@ -219,8 +219,8 @@ struct Attempt {
     /// What the shop did with it.
     done: Vec<Done>,
     held: bool,
-    /// Whether something of it can be given back.
-    refundable: bool,
+    /// What of it can be given back: each button's action, and its words.
+    refunds: Vec<(String, String)>,
 }
 
 #[derive(Template)]
@@ -451,12 +451,11 @@ impl Shop {
             let held = payment.status == Status::Authorized;
             let open =
                 (payment.is_live() && !held).then(|| self.payments.checkout_url(payment)).transpose()?;
-            let left =
-                payment.taken().map_or(0, |taken| taken.minor() - payment.refunded.map_or(0, Money::minor));
+            let rule = self.payments.info(&payment.account)?.refunds.as_ref();
             attempts.push(Attempt {
                 done: done(&self.payments.operations(&payment.id).await?, language),
                 held,
-                refundable: left > 0 && self.payments.info(&payment.account)?.refunds.is_some(),
+                refunds: rule.map(|rule| refunds(payment, rule, language)).unwrap_or_default(),
                 id: payment.id.to_string(),
                 reference: payment.reference.merchant_ref.to_string(),
                 status: payment.status,

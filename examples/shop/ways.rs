@@ -6,7 +6,7 @@ use tulbur::golomt_ecommerce::{GolomtEcommerceOptions, Page};
 use tulbur::payments::OpenPayment;
 
 use crate::goods::ShopOrder;
-use crate::{GALAXY_PAY, GOLOMT_ECOMMERCE, GOLOMT_INSTORE, Result};
+use crate::{GALAXY_PAY, GOLOMT_ECOMMERCE, GOLOMT_INSTORE, QPAY, Result};
 
 /// One way to pay: the word in the form, and the words on the button.
 #[derive(Debug, Clone, Copy)]
@@ -27,9 +27,10 @@ const fn way(word: &'static str, text: &'static str, account: &'static str) -> W
 }
 
 /// For what is sold in Mongolia.
-const MONGOLIA: [WayToPay; 5] = [
+const MONGOLIA: [WayToPay; 6] = [
     WayToPay { page: Some(PageKind::Card), ..way("card", "Card", GOLOMT_ECOMMERCE) },
     WayToPay { page: Some(PageKind::SocialPay), ..way("socialpay", "SocialPay", GOLOMT_ECOMMERCE) },
+    way("qpay", "QPay: any bank's app", QPAY),
     way("socialpay-qr", "SocialPay QR", GOLOMT_INSTORE),
     WayToPay { phone: true, ..way("socialpay-phone", "SocialPay to my phone", GOLOMT_INSTORE) },
     WayToPay {
@@ -101,7 +102,7 @@ impl WayToPay {
                 let payer = Payer { phone: Some(phone.trim().to_owned()), ..Payer::default() };
                 request.way(Way::Phone).payer(payer)
             }
-            "galaxy-qr" => request.way(Way::Qr),
+            "qpay" | "galaxy-qr" => request.way(Way::Qr),
             "galaxy-link" => {
                 let methods = [LinkMethod::Napas, LinkMethod::Mpgs, LinkMethod::QrPay];
                 let mut options = GalaxyPayOptions::default();

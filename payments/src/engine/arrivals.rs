@@ -107,14 +107,18 @@ impl Inner {
                 let card = event.saved_card.as_ref().and_then(|saved| self.seal_card(record, saved));
                 Fact::Proven(Box::new(Proven::by_notification(facts.clone(), event, &record.reference)), card)
             }
-            Proof::Hint(_) => {
+            Proof::Hint(voucher) => {
                 let (source, who) = match entry.channel {
                     Channel::Notify => (Source::Notification, "a notification"),
                     Channel::Return => (Source::Return, "the payer's browser"),
                 };
                 let unsigned =
                     if anybody && entry.channel == Channel::Notify { " that is not signed" } else { "" };
-                Fact::Hinted { source, what: format!("{who}{unsigned} says {}; asking", claim_of(event)) }
+                let says = match (voucher, event.claimed) {
+                    (Voucher::Address, None) => "came to its own address".to_owned(),
+                    _ => format!("says {}", claim_of(event)),
+                };
+                Fact::Hinted { source, what: format!("{who}{unsigned} {says}; asking") }
             }
         };
         let decided = self.decide(as_read, None, &fact, Some(arrival.with(&entry)), Patience::Short).await?;

@@ -66,6 +66,7 @@ pub use info::FLOW_INVOICE;
 pub use options::{
     Account, Address, Bound, Change, Line, Party, QPayOptions, Split, Tax, TaxCode, TaxType, Vat,
 };
+pub use payload::APP_SCHEMES;
 pub use payments::PaymentDetails;
 pub use receipts::{CreateReceipt, Receipt, ReceiptStatus, Receiver};
 

@@ -10,6 +10,32 @@ use tulbur_qr::Payload;
 use crate::info::CURRENCY;
 use crate::wire::{InvoiceAnswer, Link};
 
+/// The schemes of the bank and wallet apps that QPay is known to link to, by their names in GER (2026): for web adapters,
+/// which offer links of named apps only. Set and order come from QPay with each invoice and change, so a shop may have to
+/// add to these.
+pub const APP_SCHEMES: &[&str] = &[
+    "qpaywallet",
+    "khanbank",
+    "statebankmongolia",
+    "statebank",
+    "xacbank",
+    "tdbbank",
+    "socialpay-payment",
+    "most",
+    "nibank",
+    "ckbank",
+    "capitronbank",
+    "bogdbank",
+    "transbank",
+    "mbank",
+    "ard",
+    "toki",
+    "arig",
+    "monpay",
+    "hipay",
+    "tdbwallet",
+];
+
 /// Tögrög in ISO 4217's numbers.
 const TOGROG: &str = "496";
 /// The most characters of a bill number in a QR (EMVCo, element 62/01). Of a longer number only the beginning fits.
