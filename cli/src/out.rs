@@ -89,7 +89,7 @@ pub(crate) fn remark(text: &str) {
 
 /// What is printed came from providers, payers and shops: nothing of it may steer the terminal or turn the text around.
 fn harmless(text: &str, coloured: bool) -> String {
-    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -104,6 +104,11 @@ fn harmless(text: &str, coloured: bool) -> String {
     out
 }
 
+/// A value from outside as part of one line: what ends a line is a blank.
+pub(crate) fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r', '\t', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'], " ")
+}
+
 /// A table for people: no lines, a bold heading, and no blanks at the ends.
 pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
     let mut table = Table::new();
@@ -111,7 +116,7 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
     table.set_header(headings);
     for row in rows {
         // A line break in a cell would look like a row.
-        table.add_row(row.iter().map(|cell| cell.replace(['\n', '\r', '\t'], " ")));
+        table.add_row(row.iter().map(|cell| one_line(cell)));
     }
     let mut lines = table.lines().map(|line| line.strip_prefix(' ').unwrap_or(&line).trim_end().to_owned());
     let first = lines.next().map(|line| bold(&line));
@@ -122,7 +127,7 @@ pub(crate) fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -
 pub(crate) fn facts(facts: &[(&str, Option<String>)]) -> String {
     let width = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
     let line = |(name, value): &(&str, Option<String>)| {
-        value.as_ref().map(|value| format!("  {name:<width$}  {}", value.replace(['\n', '\r'], " ")))
+        value.as_ref().map(|value| format!("  {name:<width$}  {}", one_line(value)))
     };
     facts.iter().filter_map(line).collect::<Vec<_>>().join("\n")
 }

@@ -13,7 +13,7 @@ use tulbur::payments::{PaymentRecord, Store};
 use tulbur::{AccountName, Currency};
 
 use crate::database::{DatabaseOptions, Setup};
-use crate::out::{Failure, bold, now, print, print_json, table};
+use crate::out::{Failure, bold, now, one_line, print, print_json, table};
 
 /// A day's list is smaller than this.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
@@ -68,6 +68,12 @@ pub(crate) struct Options {
     /// What separates decimals
     #[arg(long, value_name = "CHARACTER", default_value_t = '.')]
     decimal: char,
+    /// So many lines stand before the headings and are left out
+    #[arg(long, value_name = "LINES", default_value_t = 0)]
+    skip: usize,
+    /// The words with which lines begin that are totals; such lines end the list and are left out
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    totals: Vec<String>,
     /// Only compare: have nothing asked about
     #[arg(long)]
     no_ask: bool,
@@ -114,6 +120,8 @@ fn compare(options: &Options) -> Result<Report, Failure> {
             }
         }
         format.words.refund.clone_from(&options.refunds);
+        format.skip = options.skip;
+        format.totals.clone_from(&options.totals);
         let list =
             read_list(&bytes, &format).map_err(|error| format!("{named}: {error}; nothing was compared"))?;
         let comparison = Comparison { account: &account, day: &day, list: &list, ask: !options.no_ask };
@@ -190,7 +198,7 @@ fn text(report: &Report, is_over: bool) -> String {
     text.push('\n');
     for one in &report.differences {
         let line = one.line.map(|line| format!("line {line}, ")).unwrap_or_default();
-        let _ = write!(text, "\n{line}{}: {}.", one.reference, one.detail);
+        let _ = write!(text, "\n{line}{}: {}.", one_line(&one.reference), one_line(&one.detail));
     }
     if report.asked > 0 {
         let _ = write!(text, "\n\nThe running application asks about {} of them now.", report.asked);

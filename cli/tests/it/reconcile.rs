@@ -49,6 +49,11 @@ async fn the_exit_code_says_whether_there_are_differences() {
     );
     assert_eq!((other.code, other.err.as_str()), (1, ""), "{other:?}");
     other.says(&["amount", "1500.01 MNT", "1500.00 MNT", "not-known", "nobody", "order-1", "line 3"]);
+    let framed =
+        format!("\"Report of the day\nref,amount\n{reference},1500.00\n\u{41d}\u{438}\u{439}\u{442},1500\n");
+    let skipped =
+        office.compare(&framed, &["--skip", "1", "--totals", "\u{43d}\u{438}\u{438}\u{306}\u{442}"]);
+    assert_eq!(skipped.code, 0, "{skipped:?}");
     let json = office.compare("ref,amount\n", &["--json"]);
     assert_eq!(json.code, 1);
     assert_eq!(json.json()["day_is_over"], false);
@@ -102,7 +107,14 @@ async fn what_cannot_be_compared_is_2_and_changes_nothing() {
     for empty in ["", "\u{feff}", "\r\n"] {
         refused(empty, &[], "list.csv: line 1: the list is empty");
     }
+    refused("\"x\nline 9: fine\",amount\n", &[], "`x\u{fffd}line 9: fine`");
+    refused(
+        &format!("ref,amount,what\n{},1500,\"x\nstranger,5,y\n", open.id),
+        &[],
+        "line 2: a quote opens here",
+    );
     refused(&good, &["--columns", "price=x"], "--columns");
+    refused(&good, &["--skip", "9"], "within the 9 lines");
     refused(&good, &["--currency", "XYZ"], "--currency");
     refused(&good, &["--thousands", "."], "cannot be the same");
     let run = |arguments: &[&str], words: &str| {

@@ -1,12 +1,13 @@
 //! Reading a day's list from CSV.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
-use csv::{ByteRecord, ReaderBuilder};
 use tulbur_core::{AmountNotation, Currency, Money, MoneyError};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::DayList;
+use super::list_error::ListError;
+use super::table::{self, Record, Records};
 
 /// A line of a day's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,107 +127,103 @@ pub struct ListFormat {
     pub thousands: Option<char>,
     /// What separates decimals.
     pub decimal: char,
+    /// So many lines stand before the headings and are left out.
+    pub skip: usize,
+    /// A line that begins with one of these words is a total and no payment, whatever the word's case. Totals end the list.
+    pub totals: Vec<String>,
 }
 
 impl ListFormat {
-    /// Plain amounts with a decimal point and no thousands separators.
+    /// Plain amounts with a decimal point and no thousands separators; headings in the first line, and no totals.
     pub fn new(columns: Columns, currency: Currency) -> Self {
-        Self { columns, words: Words::default(), currency, thousands: None, decimal: '.' }
-    }
-}
-
-/// Why a list cannot be read. Nothing was compared or changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListError {
-    line: Option<u64>,
-    column: Option<String>,
-    why: String,
-}
-
-impl ListError {
-    pub(super) fn new(line: Option<u64>, column: Option<&str>, why: impl Into<String>) -> Self {
-        Self { line, column: column.map(str::to_owned), why: why.into() }
-    }
-
-    /// The line, from 1.
-    pub fn line(&self) -> Option<u64> {
-        self.line
-    }
-
-    /// The heading of the column.
-    pub fn column(&self) -> Option<&str> {
-        self.column.as_deref()
-    }
-}
-
-impl fmt::Display for ListError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.line, &self.column) {
-            (Some(line), Some(column)) => write!(f, "line {line}, column `{column}`: {}", self.why),
-            (Some(line), None) => write!(f, "line {line}: {}", self.why),
-            (None, _) => f.write_str(&self.why),
+        Self {
+            columns,
+            words: Words::default(),
+            currency,
+            thousands: None,
+            decimal: '.',
+            skip: 0,
+            totals: Vec::new(),
         }
     }
 }
-
-impl std::error::Error for ListError {}
 
 /// Reads a list: UTF-8 with or without a byte order mark, fields separated by comma, semicolon or tab, quoted or not,
 /// with one line of headings. The whole list is read, or nothing.
 ///
 /// # Errors
 /// [`ListError`] for the first line that cannot be read, naming its column and never its value, unless that is an amount with two
-/// readings.
+/// readings. Lines that can be read in two ways, because a quote is missing or too much, are refused as well.
 pub fn read_list(bytes: &[u8], format: &ListFormat) -> Result<DayList, ListError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(ListError::new(None, None, "the list is UTF-16; save it as CSV in UTF-8"));
-    }
-    if bytes.trim_ascii().is_empty() {
-        return Err(ListError::new(Some(1), None, "the list is empty: not even a line of headings is there"));
-    }
-    let (delimiter, places) = places(bytes, &format.columns)?;
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes);
-    let fields = reader.byte_headers().map_or(0, ByteRecord::len);
+    let text = text_of(bytes)?;
+    let (records, fields, places) = headings(text, format)?;
     let mut lines = Vec::new();
-    let mut counter = LineCounter { bytes, place: 0, line: 1 };
-    for record in reader.byte_records() {
-        let record = record.map_err(|_| ListError::new(None, None, "the list cannot be read as CSV"))?;
-        let line = counter.line_of(record.position().map_or(0, csv::Position::byte));
-        if record.iter().all(|field| field.trim_ascii().is_empty()) {
+    let mut totals_from = None;
+    let mut signed_from = None;
+    for record in records.clone() {
+        let record = record.map_err(|wrong| ListError::new(Some(wrong.line), None, wrong.why))?;
+        if record.fields.iter().all(|field| field.trim().is_empty()) {
             continue;
         }
-        if record.len() != fields {
-            let why = format!("it has {} fields, and the heading has {fields}", record.len());
-            return Err(ListError::new(Some(line), None, why));
+        let first = record.fields.iter().map(|field| field.trim()).find(|field| !field.is_empty());
+        if first.is_some_and(|first| is_among(&format.totals, first)) {
+            totals_from.get_or_insert(record.line);
+            continue;
         }
-        lines.push(Row { record: &record, line, format, places: &places }.read()?);
+        if let Some(totals) = totals_from {
+            let why = format!("it stands below line {totals}, which is a total, and a total ends the list");
+            return Err(ListError::new(Some(record.line), None, why));
+        }
+        if record.fields.len() != fields {
+            let why = format!("it has {} fields, and the heading has {fields}", record.fields.len());
+            return Err(ListError::new(Some(record.line), None, why));
+        }
+        let row = Row { record: &record, format, places: &places };
+        row.refuse_two_readings(&records, fields)?;
+        let (listed, has_sign) = row.read()?;
+        if listed.is_refund && listed.amount.is_positive() {
+            let (line, first) = *signed_from.get_or_insert((record.line, has_sign));
+            if first != has_sign {
+                let why = format!(
+                    "of the refunds here and in line {line} one has a minus and the other none; is one of them taken back? \
+                     Write them alike"
+                );
+                return Err(row.wrong(&format.columns.amount, &why));
+            }
+        }
+        lines.push(listed);
     }
     let has_refunds = format.columns.refunded.is_some()
         || (format.columns.status.is_some() && !format.words.refund.is_empty());
     Ok(DayList { lines, has_refunds })
 }
 
-/// The reader's own count is one behind where lines end with two characters.
-struct LineCounter<'a> {
-    bytes: &'a [u8],
-    place: usize,
-    line: u64,
-}
-
-impl LineCounter<'_> {
-    /// The line on which a record begins that was found from this byte on.
-    fn line_of(&mut self, byte: u64) -> u64 {
-        let start = usize::try_from(byte).unwrap_or(usize::MAX);
-        while let Some(byte) = self.bytes.get(self.place) {
-            if self.place >= start && !matches!(byte, b'\r' | b'\n') {
-                break;
-            }
-            self.line += u64::from(*byte == b'\n');
-            self.place += 1;
-        }
-        self.line
+/// The text of a file, if it is one.
+fn text_of(bytes: &[u8]) -> Result<&str, ListError> {
+    let wrong = |line, why: &str| Err(ListError::new(line, None, why));
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return wrong(None, "the list is UTF-16; save it as CSV in UTF-8");
     }
+    if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\xd0\xcf\x11\xe0") {
+        return wrong(None, "the list is a spreadsheet and no text; save it as CSV in UTF-8");
+    }
+    if bytes.contains(&0) {
+        return wrong(None, "the list holds NUL bytes, so it is UTF-16 or no text; save it as CSV in UTF-8");
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            // What stands before it is UTF-8.
+            let before = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+            let line = u64::try_from(table::lines(&before).count()).ok();
+            return wrong(line, "the list is not UTF-8; save it as CSV in UTF-8");
+        }
+    };
+    if text.trim().is_empty() {
+        return wrong(Some(1), "the list is empty: not even a line of headings is there");
+    }
+    Ok(text)
 }
 
 struct Places {
@@ -237,21 +234,36 @@ struct Places {
     currency: Option<usize>,
 }
 
-/// Finds the separator under which all the columns exist.
-fn places(bytes: &[u8], columns: &Columns) -> Result<(u8, Places), ListError> {
-    let mut best: Option<(usize, String)> = None;
-    for delimiter in [b',', b';', b'\t'] {
-        let mut reader = ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes);
-        let Ok(headings) = reader.byte_headers() else { continue };
-        let headings: Vec<String> =
-            headings.iter().map(|text| String::from_utf8_lossy(text).trim().to_lowercase()).collect();
+/// Finds the separator under which all the columns exist; returns the records below the headings, the number of fields and
+/// the places of the columns.
+fn headings<'a>(text: &'a str, format: &ListFormat) -> Result<(Records<'a>, usize, Places), ListError> {
+    let columns = &format.columns;
+    let mut best: Option<(usize, ListError)> = None;
+    for delimiter in [',', ';', '\t'] {
+        let mut records = Records::new(text, delimiter).skip_lines(format.skip);
+        let (line, found) = match records.next() {
+            Some(Ok(record)) => (record.line, record.fields),
+            Some(Err(wrong)) => {
+                let first = table::lines(text).nth(format.skip).unwrap_or_default();
+                let fields = records.unquoted(first).count();
+                if best.as_ref().is_none_or(|(most, _)| fields > *most) {
+                    best = Some((fields, ListError::new(Some(wrong.line), None, wrong.why)));
+                }
+                continue;
+            }
+            None => {
+                let why = format!("the list ends within the {} lines that are left out", format.skip);
+                return Err(ListError::new(None, None, why));
+            }
+        };
+        let names: Vec<String> = found.iter().map(|name| folded(name)).collect();
         let place = |heading: &str| {
-            let heading = heading.trim().to_lowercase();
-            let mut found = headings.iter().enumerate().filter(|(_, text)| **text == heading);
+            let folded = folded(heading);
+            let mut found = names.iter().enumerate().filter(|(_, name)| **name == folded);
             match (found.next(), found.next()) {
                 (Some((place, _)), None) => Ok(place),
-                (None, _) => Err(format!("there is no column `{heading}`")),
-                (Some(_), Some(_)) => Err(format!("the column `{heading}` stands twice")),
+                (None, _) => Err(format!("there is no column `{}`", shown(heading.trim()))),
+                (Some(_), Some(_)) => Err(format!("the column `{}` stands twice", shown(heading.trim()))),
             }
         };
         let optional = |heading: &Option<String>| heading.as_deref().map(place).transpose();
@@ -265,30 +277,64 @@ fn places(bytes: &[u8], columns: &Columns) -> Result<(u8, Places), ListError> {
             })
         };
         match all() {
-            Ok(places) => return Ok((delimiter, places)),
-            Err(why) if best.as_ref().is_none_or(|(fields, _)| headings.len() > *fields) => {
-                let names: Vec<String> = headings
-                    .iter()
-                    .map(|name| format!("`{}`", name.chars().take(30).collect::<String>()))
-                    .collect();
-                best = Some((headings.len(), format!("{why}; the heading has {}", names.join(", "))));
+            Ok(places) => return Ok((records, names.len(), places)),
+            Err(why) if best.as_ref().is_none_or(|(fields, _)| names.len() > *fields) => {
+                let names: Vec<String> =
+                    found.iter().map(|name| format!("`{}`", shown(name.trim()))).collect();
+                let why = format!(
+                    "{why}; the heading has {}. If lines stand before the headings, say how many",
+                    names.join(", ")
+                );
+                best = Some((found.len(), ListError::new(Some(line), None, why)));
             }
             Err(_) => {}
         }
     }
-    let why = best.map_or_else(|| "the list is empty".to_owned(), |(_, why)| why);
-    Err(ListError::new(Some(1), None, why))
+    Err(best.map_or_else(|| ListError::new(Some(1), None, "the list is empty"), |(_, error)| error))
+}
+
+/// A heading or a word as it is compared: whatever its case, its blanks, and the form in which its accents are written.
+fn folded(text: &str) -> String {
+    let words: String = text.nfkc().collect::<String>().to_lowercase().nfkc().collect();
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_among(words: &[String], word: &str) -> bool {
+    let word = folded(word);
+    words.iter().any(|known| folded(known) == word)
+}
+
+/// The beginning of a text from the list, as part of one line of a message.
+fn shown(text: &str) -> String {
+    text.chars().take(30).map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Whether a character ends a line, steers a terminal, turns text around or is not seen.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 struct Row<'a> {
-    record: &'a ByteRecord,
-    line: u64,
+    record: &'a Record<'a>,
     format: &'a ListFormat,
     places: &'a Places,
 }
 
 impl Row<'_> {
-    fn read(&self) -> Result<Listed, ListError> {
+    /// Reads the line, and says whether its amount had a sign.
+    fn read(&self) -> Result<(Listed, bool), ListError> {
         let columns = &self.format.columns;
         let reference = self.text(self.places.reference, &columns.reference)?;
         if reference.is_empty() {
@@ -302,17 +348,24 @@ impl Row<'_> {
             }
             _ => self.format.currency,
         };
-        let amount = self.amount(self.places.amount, &columns.amount, currency)?;
-        let refunded = match (self.places.refunded, &columns.refunded) {
-            (Some(place), Some(heading)) if !self.text(place, heading)?.is_empty() => {
-                Some(self.amount(place, heading, currency)?)
-            }
-            (Some(_), _) => Some(Money::from_minor(0, currency)),
-            (None, _) => None,
-        };
         let (is_paid, is_refund) = match (self.places.status, &columns.status) {
             (Some(place), Some(heading)) => self.status(place, heading)?,
             _ => (true, false),
+        };
+        let amount = self.text(self.places.amount, &columns.amount)?;
+        let (unsigned, has_sign) = without_minus(amount);
+        if has_sign && !is_refund {
+            let why =
+                "it is negative, and only refunds may be; say which words of the status column mean refunds";
+            return Err(self.wrong(&columns.amount, why));
+        }
+        let amount = self.amount(unsigned, &columns.amount, currency)?;
+        let refunded = match (self.places.refunded, &columns.refunded) {
+            (Some(place), Some(heading)) if !self.text(place, heading)?.is_empty() => {
+                Some(self.amount(without_minus(self.text(place, heading)?).0, heading, currency)?)
+            }
+            (Some(_), _) => Some(Money::from_minor(0, currency)),
+            (None, _) => None,
         };
         if is_refund && refunded.is_some_and(Money::is_positive) {
             let why =
@@ -320,14 +373,36 @@ impl Row<'_> {
             return Err(self.wrong(columns.refunded.as_deref().unwrap_or_default(), why));
         }
         let refunded = refunded.filter(|_| !is_refund);
-        Ok(Listed { line: self.line, reference: reference.to_owned(), amount, is_paid, is_refund, refunded })
+        let (line, reference) = (self.record.line, reference.to_owned());
+        Ok((Listed { line, reference, amount, is_paid, is_refund, refunded }, has_sign))
+    }
+
+    /// Refuses a record of several lines that are lines of the list as well, each by itself: a quote may be missing, and
+    /// then a payment would be read as part of a value.
+    fn refuse_two_readings(&self, records: &Records<'_>, fields: usize) -> Result<(), ListError> {
+        let is_a_line = |line: &&str| {
+            let mut found = records.unquoted(line);
+            let count = records.unquoted(line).count();
+            let amount = found.nth(self.places.amount).unwrap_or_default();
+            let amount = without_minus(amount.trim_matches(|c: char| c == '"' || c.is_whitespace())).0;
+            count >= fields && self.notation().parse(amount, self.format.currency).is_ok()
+        };
+        let mut lines = table::lines(self.record.text);
+        let Some(first) = lines.next() else { return Ok(()) };
+        let inner = lines.zip(self.record.line + 1..).find(|(line, _)| is_a_line(line));
+        match inner {
+            Some((_, inner)) if is_a_line(&first) => Err(self.broken(format!(
+                "a value in quotes goes on over line {inner}, which is a line of the list as well; is a quote missing? Save the \
+                 list without line breaks in values"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     fn status(&self, place: usize, heading: &str) -> Result<(bool, bool), ListError> {
-        let word = self.text(place, heading)?.to_lowercase();
-        let among = |words: &[String]| words.iter().any(|known| known.trim().to_lowercase() == word);
+        let word = self.text(place, heading)?;
         let words = &self.format.words;
-        match (among(&words.paid), among(&words.unpaid), among(&words.refund)) {
+        match (is_among(&words.paid, word), is_among(&words.unpaid, word), is_among(&words.refund, word)) {
             (true, false, false) => Ok((true, false)),
             (false, true, false) => Ok((false, false)),
             (false, false, true) => Ok((false, true)),
@@ -340,15 +415,21 @@ impl Row<'_> {
     }
 
     fn text(&self, place: usize, heading: &str) -> Result<&str, ListError> {
-        let bytes = self.record.get(place).unwrap_or_default();
-        let text = std::str::from_utf8(bytes).map_err(|_| self.wrong(heading, "it is not UTF-8"))?;
-        Ok(text.trim())
+        let text = self.record.fields.get(place).map(|text| text.trim()).unwrap_or_default();
+        if text.chars().any(steers) {
+            let why = "it holds a line break or another character that is not seen; take it out";
+            return Err(self.wrong(heading, why));
+        }
+        Ok(text)
     }
 
-    fn amount(&self, place: usize, heading: &str, currency: Currency) -> Result<Money, ListError> {
+    fn notation(&self) -> AmountNotation {
         let notation = AmountNotation::new(self.format.decimal);
-        let notation = self.format.thousands.map_or(notation, |separator| notation.thousands(separator));
-        notation.parse(self.text(place, heading)?, currency).map_err(|error| {
+        self.format.thousands.map_or(notation, |separator| notation.thousands(separator))
+    }
+
+    fn amount(&self, text: &str, heading: &str, currency: Currency) -> Result<Money, ListError> {
+        self.notation().parse(text, currency).map_err(|error| {
             let why = match error {
                 MoneyError::TooLarge => "it is too large".to_owned(),
                 MoneyError::NotANumber(_) => {
@@ -372,154 +453,18 @@ impl Row<'_> {
     }
 
     fn wrong(&self, heading: &str, why: &str) -> ListError {
-        ListError::new(Some(self.line), Some(heading), why)
+        ListError::new(Some(self.record.line), Some(&shown(heading)), why)
     }
+
+    fn broken(&self, why: String) -> ListError {
+        ListError::new(Some(self.record.line), None, why)
+    }
+}
+
+/// An amount without the minus before it, hyphen or sign, and whether there was one.
+fn without_minus(text: &str) -> (&str, bool) {
+    text.strip_prefix(['-', '\u{2212}']).map_or((text, false), |rest| (rest.trim_start(), true))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn format(columns: &str) -> ListFormat {
-        ListFormat::new(Columns::parse(columns).unwrap(), Currency::MNT)
-    }
-
-    fn amounts(list: &DayList) -> Vec<String> {
-        list.lines.iter().map(|line| line.amount.to_string()).collect()
-    }
-
-    #[test]
-    fn commas_semicolons_tabs_quotes_and_a_mark_are_read() {
-        for text in [
-            "ref,amount\na1,1500\nb2,20.50\n",
-            "\u{feff}Ref;Amount\r\na1;1500\r\n\r\nb2;20.50\r\n",
-            "x\tamount\tREF\n\"y, z\"\t\"1500\"\t a1 \n\"two\nlines\"\t20.5\t\"b2\"",
-            "\"ref\",\"amount\"\n\"a1\",\"1500.00\"\n,\n\"b2\",\"20.50\"",
-        ] {
-            let list = read_list(text.as_bytes(), &format("")).unwrap();
-            assert_eq!(amounts(&list), ["1500.00 MNT", "20.50 MNT"], "{text}");
-            let references: Vec<&str> = list.lines.iter().map(|line| line.reference.as_str()).collect();
-            assert_eq!(references, ["a1", "b2"]);
-            assert!(list.lines.iter().all(|line| line.is_paid && !line.is_refund && line.refunded.is_none()));
-            assert!(!list.has_refunds);
-        }
-    }
-
-    #[test]
-    fn thousands_are_read_only_where_they_belong_and_only_if_told() {
-        let mut grouped = format("");
-        let read = |text: &str, format: &ListFormat| {
-            let list = read_list(format!("ref;amount\na;{text}").as_bytes(), format);
-            list.map(|list| list.lines[0].amount.to_string()).map_err(|error| error.to_string())
-        };
-        let refused = read("1,500.00", &grouped).unwrap_err();
-        assert!(
-            refused.starts_with("line 2, column `amount`: ") && refused.contains("must be told"),
-            "{refused}"
-        );
-        grouped.thousands = Some(',');
-        assert_eq!(read("1,500.00", &grouped).unwrap(), "1500.00 MNT");
-        assert_eq!(read("12,345,678.9", &grouped).unwrap(), "12345678.90 MNT");
-        assert_eq!(read("1500", &grouped).unwrap(), "1500.00 MNT");
-        for wrong in
-            ["1,50", "1,5000", ",500", "1500,000", "1,,500", "-5", "1e3", "", "1.2.3", "5,", ".5", "5."]
-        {
-            assert!(read(wrong, &grouped).is_err(), "{wrong}");
-        }
-        (grouped.thousands, grouped.decimal) = (Some('.'), ',');
-        assert_eq!(read("1.500,25", &grouped).unwrap(), "1500.25 MNT");
-        (grouped.thousands, grouped.decimal) = (Some(' '), ',');
-        assert_eq!(read("1\u{a0}500,25", &grouped).unwrap(), "1500.25 MNT");
-    }
-
-    #[test]
-    fn status_words_are_told_and_never_guessed() {
-        let mut told = format("status=State");
-        let text = "ref,amount,state\na,1,PAID\nb,2,Declined\n";
-        let list = read_list(text.as_bytes(), &told).unwrap();
-        assert_eq!(list.lines.iter().map(|line| line.is_paid).collect::<Vec<_>>(), [true, false]);
-        let text = "ref,amount,state\na,1,paid\nb,2,REFUND\n";
-        let error = read_list(text.as_bytes(), &told).unwrap_err();
-        assert_eq!((error.line(), error.column()), (Some(3), Some("State")));
-        told.words.refund = vec!["refund".into()];
-        let list = read_list(text.as_bytes(), &told).unwrap();
-        assert!(list.has_refunds && list.lines[1].is_refund && !list.lines[1].is_paid);
-        told.words.unpaid.push("paid".into());
-        assert!(read_list(text.as_bytes(), &told).is_err());
-    }
-
-    #[test]
-    fn currencies_and_refunds_have_their_columns() {
-        let format = format("ref=id,amount=sum,refunded=back,currency=cur");
-        let list = read_list(b"id,sum,back,cur\na,100000,,VND\nb,10.50,5,usd\n", &format).unwrap();
-        assert_eq!(amounts(&list), ["100000 VND", "10.50 USD"]);
-        let refunded: Vec<String> =
-            list.lines.iter().map(|line| line.refunded.unwrap().to_string()).collect();
-        assert_eq!(refunded, ["0 VND", "5.00 USD"]);
-        let error = read_list(b"id,sum,back,cur\na,1.50,,VND\n", &format).unwrap_err().to_string();
-        assert_eq!(error, "line 2, column `sum`: it has more decimals than VND has");
-        assert!(read_list(b"id,sum,back,cur\na,1,,XYZ\n", &format).is_err());
-        let mut format = format;
-        let unclear = b"id;sum;back;cur\na;100.000;;VND\n";
-        let error = read_list(unclear, &format).unwrap_err().to_string();
-        assert!(error.starts_with("line 2, column `sum`: it can mean 100 or 100000; "), "{error}");
-        (format.thousands, format.decimal) = (Some('.'), ',');
-        assert_eq!(amounts(&read_list(unclear, &format).unwrap()), ["100000 VND"]);
-    }
-
-    #[test]
-    fn a_bad_line_names_itself_and_never_its_value() {
-        for (text, line, column) in [
-            ("ref,amount\na,1\n,2\n", 3, Some("ref")),
-            ("ref,amount\na,planted\n", 2, Some("amount")),
-            ("ref,amount\na,1,planted\n", 2, None),
-            ("ref,amount\na,1\nplanted\n", 3, None),
-            ("planted,amount\na,1\n", 1, None),
-            ("ref,amount,ref\na,1,b\n", 1, None),
-            ("", 1, None),
-        ] {
-            let error = read_list(text.as_bytes(), &format("")).unwrap_err();
-            assert_eq!((error.line(), error.column()), (Some(line), column), "{text}: {error}");
-            assert!(line == 1 || !error.to_string().contains("planted"), "{error}");
-        }
-        for end in ["\n", "\r\n", "\n\n", "\r\n\r\n"] {
-            let text = ["\u{feff}ref,amount", "a,\"1\"", "\"b\nb\",2", "c,3", "d,4,5"].join(end);
-            let list = read_list(text.rsplit_once(end).unwrap().0.as_bytes(), &format("")).unwrap();
-            let step = end.matches('\n').count() as u64;
-            let lines: Vec<u64> = list.lines.iter().map(|line| line.line).collect();
-            assert_eq!(lines, [1 + step, 1 + 2 * step, 2 + 3 * step], "{end:?}");
-            assert_eq!(read_list(text.as_bytes(), &format("")).unwrap_err().line(), Some(2 + 4 * step));
-        }
-        assert!(read_list(b"\xff\xfea\0", &format("")).unwrap_err().to_string().contains("UTF-16"));
-        let error = read_list(b"ref,amount\n\xff,1\n", &format("")).unwrap_err();
-        assert_eq!((error.line(), error.column()), (Some(2), Some("ref")));
-        for wrong in ["ref", "ref=", "price=a", "ref=a,ref=b"] {
-            assert!(Columns::parse(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    proptest::proptest! {
-        /// Whatever the file holds, it is read or refused, and amounts come out as they were written.
-        #[test]
-        fn any_file_is_read_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
-            let _ = read_list(&bytes, &format("status=s"));
-            let _ = read_list(&[b"ref,amount,s\n".as_slice(), &bytes].concat(), &format("status=s"));
-        }
-
-        #[test]
-        fn amounts_come_out_as_they_were_written(minor in 0..i64::MAX / 2, grouped in proptest::bool::ANY) {
-            let amount = Money::from_minor(minor, Currency::MNT);
-            let mut format = format("");
-            let mut text = amount.to_decimal_text();
-            if grouped {
-                format.thousands = Some(',');
-                let (whole, decimals) = text.split_once('.').unwrap();
-                let groups: Vec<&str> =
-                    whole.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
-                text = format!("\"{}.{decimals}\"", groups.join(","));
-            }
-            let list = read_list(format!("ref,amount\na,{text}").as_bytes(), &format).unwrap();
-            proptest::prop_assert_eq!(list.lines[0].amount, amount);
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,8 @@
 //! The list says nothing that moves a payment: where it says paid and we do not, the provider is asked.
 
 mod list;
+mod list_error;
+mod table;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -20,7 +22,8 @@ use crate::model::record::{PaymentId, PaymentRecord, Status};
 use crate::operator::replay::hasten;
 use crate::store::{Find, PaymentFilter, Store};
 
-pub use list::{Columns, ListError, ListFormat, Listed, Words, read_list};
+pub use list::{Columns, ListFormat, Listed, Words, read_list};
+pub use list_error::ListError;
 
 /// Payments that are read at once.
 const PAGE: u32 = 500;
