@@ -247,12 +247,7 @@ fn read_in(place: Place<'_>, text: &str, lengths: Lengths) -> Result<Vec<Element
             return Err(ParseError { at: at + 4, kind: ParseErrorKind::Value { id, length, left, lengths } });
         };
         let value = &rest[..end];
-        // The identifier that decides how the rest of an account template reads is its first element.
-        let inside = match (place, elements.first()) {
-            (Place::Account(_), Some(first)) if first.id == 0 => Place::Account(&first.value),
-            _ => place,
-        };
-        let elements_of_value = read_template(inside, id, value, lengths);
+        let elements_of_value = read_template(place, id, value, lengths);
         elements.push(Element { id, value: value.to_owned(), elements: elements_of_value });
         at += 4 + end;
     }
@@ -271,10 +266,16 @@ fn read_template(place: Place<'_>, id: u8, value: &str, lengths: Lengths) -> Vec
         (Place::Additional, 50..=99) => (Place::Leaf, true),
         _ => return Vec::new(),
     };
-    match read_in(inside, value, lengths) {
-        // What begins with its identifier is a template. Something that only happens to read as one is text.
-        Ok(elements) if !with_identifier || elements.first().is_some_and(|first| first.id == 0) => elements,
-        _ => Vec::new(),
+    let Ok(elements) = read_in(inside, value, lengths) else { return Vec::new() };
+    if !with_identifier {
+        return elements;
+    }
+    // What has an identifier, wherever it stands, is a template. Something that only happens to read as one is text.
+    let Some(identifier) = elements.iter().find(|element| element.id == 0) else { return Vec::new() };
+    match inside {
+        // The identifier decides how the rest of an account template reads, also what stands before it.
+        Place::Account(_) => read_in(Place::Account(&identifier.value), value, lengths).unwrap_or_default(),
+        _ => elements,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The numbers of the elements by their names.
 //!
-//! From the tables of the EMV QR Code Specification for Payment Systems, Merchant-Presented Mode 1.1, section 4.
+//! From the tables of the EMV QR Code Specification for Payment Systems, Merchant-Presented Mode 1.0, section 4; 62.10 and
+//! 62.11 are of 1.1.
 //! The ids of sub-elements stand in modules of their own, because the same number means another thing in each template.
 
 /// Payload Format Indicator: always the first element, always `01`.
@@ -42,7 +43,8 @@ pub const LANGUAGE: u8 = 64;
 /// First of the unreserved templates (80 to 99). Mongolian issuers write it bare, as `8002` and `01`.
 pub const FIRST_UNRESERVED: u8 = 80;
 
-/// Globally unique identifier: the first sub-element of an account template (26 to 51) and of an unreserved one.
+/// Globally unique identifier: names whose template it is; in account templates (26 to 51) and unreserved ones. It may
+/// stand anywhere among the sub-elements.
 pub const GLOBALLY_UNIQUE_IDENTIFIER: u8 = 0;
 
 /// Sub-elements of the additional data ([`ADDITIONAL`]).

@@ -223,6 +223,11 @@ impl Picture {
     }
 }
 
+/// How a payload begins.
+const PAYLOAD: &str = "000201";
+/// The designator of UTF-8.
+const UTF_8: u32 = 26;
+
 /// The smallest code that holds the text with this correction, with the highest correction that it has room for.
 fn encode(text: &str, correction: Correction) -> Option<QrCode> {
     let (least, above) = correction.and_above().split_first()?;
@@ -234,13 +239,45 @@ fn encode(text: &str, correction: Correction) -> Option<QrCode> {
 }
 
 fn encode_as(text: &str, version: Version, level: EcLevel) -> Result<QrCode, QrError> {
-    let mut bits = Bits::new(version);
-    if text.is_ascii() {
-        bits.push_optimal_data(text.as_bytes())?;
-    } else {
-        // The optimiser takes bytes of UTF-8 that look like Shift JIS for Japanese, and a reader would print that.
-        bits.push_byte_data(text.as_bytes())?;
-    }
+    let mut bits = segments(text, version)?;
     bits.push_terminator(level)?;
     QrCode::with_bits(bits, level)
+}
+
+/// How a text stands in a code. EMVCo has payloads in byte mode only, and a designator of UTF-8 where they are not ASCII
+/// (MPM 1.0, 4.12.1). Other ASCII may be packed.
+fn segments(text: &str, version: Version) -> Result<Bits, QrError> {
+    let mut bits = Bits::new(version);
+    if !text.is_ascii() {
+        // The optimiser takes bytes of UTF-8 that look like Shift JIS for Japanese, and a reader would print that.
+        bits.push_eci_designator(UTF_8)?;
+        bits.push_byte_data(text.as_bytes())?;
+    } else if text.starts_with(PAYLOAD) {
+        bits.push_byte_data(text.as_bytes())?;
+    } else {
+        bits.push_optimal_data(text.as_bytes())?;
+    }
+    Ok(bits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first four bits say which mode follows: 0100 bytes, 0111 a designator, 0001 digits.
+    #[test]
+    fn payloads_are_bytes_and_text_that_is_not_ascii_says_that_it_is_utf_8() {
+        let first = |text: &str| segments(text, Version::Normal(20)).unwrap().into_bytes();
+        let mode = |text: &str| first(text)[0] >> 4;
+        assert_eq!(mode("00020101021253034965802MN63041234"), 0b0100);
+        assert_eq!(mode("1234567890"), 0b0001, "no payload");
+        for text in ["0002015904\u{414}\u{44d}\u{43b}\u{433}63041234", "\u{6701}"] {
+            // The designator 26 in eight bits, then bytes.
+            let bits = first(text);
+            assert_eq!(u32::from_be_bytes([bits[0], bits[1], bits[2], bits[3]]) >> 16, 0b0111_0001_1010_0100);
+        }
+        // All of it in one segment: the mode, sixteen bits of length, and the bytes.
+        let golomt = "00020101021226400014A000000843000101040095021061283285155204541153034965802MN63041234";
+        assert_eq!(segments(golomt, Version::Normal(20)).unwrap().len(), 4 + 16 + 8 * golomt.len());
+    }
 }

@@ -11,7 +11,8 @@ use crate::{id, mongolia, vietqr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rules {
-    /// EMV QR Code Specification for Payment Systems, Merchant-Presented Mode 1.1, to the letter.
+    /// EMV QR Code Specification for Payment Systems, Merchant-Presented Mode 1.0 (July 2017), and of 1.1 the two elements 62.10
+    /// and 62.11, whose text was not read. Codes of countries, currencies and languages are checked by their shape only.
     Emvco,
     /// EMVCo's, with what Mongolian payloads are seen to do: the tögrög and the country MN; either checksum; element
     /// 80 bare; the elements that EMVCo reserves (65 to 79; qPay uses 71, 78 and 79); sub-elements 12 to 49 of the
@@ -201,7 +202,8 @@ impl Check<'_> {
             id::POINT_OF_INITIATION => {
                 self.expect(at, &[id], value, matches!(value, "11" | "12"), "11 (static) or 12 (dynamic)");
             }
-            26..=51 => self.template(at, element, true),
+            2..=25 if latin => self.expect(at, &[id], value, printable(value), "printable ASCII"),
+            26..=51 => self.template(at, &[], element, true),
             id::MERCHANT_CATEGORY => self.expect(at, &[id], value, digits(value, 4), "four digits"),
             id::CURRENCY => match self.rules {
                 Rules::Emvco => self.expect(at, &[id], value, digits(value, 3), "three digits"),
@@ -210,12 +212,20 @@ impl Check<'_> {
                 }
                 Rules::VietQr => self.expect(at, &[id], value, value == vietqr::CURRENCY, "704 (đồng)"),
             },
-            id::AMOUNT | id::FIXED_FEE => self.expect(at, &[id], value, is_amount(value), AMOUNT),
+            id::AMOUNT | id::FIXED_FEE => {
+                self.expect(at, &[id], value, is_amount(value), AMOUNT);
+                let whole = self.rules != Rules::VietQr || !value.contains('.');
+                self.expect(
+                    at,
+                    &[id],
+                    value,
+                    whole,
+                    "an amount without decimals, which the đồng does not have",
+                );
+            }
             id::TIP => self.expect(at, &[id], value, matches!(value, "01" | "02" | "03"), "01, 02 or 03"),
             id::PERCENTAGE_FEE => {
-                let right =
-                    is_amount(value) && value.len() <= 5 && value.find('.').unwrap_or(value.len()) <= 2;
-                self.expect(at, &[id], value, right, "a percentage between 00.01 and 99.99");
+                self.expect(at, &[id], value, is_percentage(value), "a percentage between 00.01 and 99.99");
             }
             id::COUNTRY => match self.rules {
                 Rules::Emvco => {
@@ -233,8 +243,9 @@ impl Check<'_> {
             65..=79 if self.rules == Rules::Emvco => {
                 self.found(at, &[id], ProblemKind::Unexpected { why: "EMVCo reserves the ids 65 to 79" });
             }
-            80..=99 if self.rules != Rules::Mongolia => self.template(at, element, true),
-            80..=99 if !element.elements().is_empty() => self.template(at, element, true),
+            80..=99 if self.rules != Rules::Mongolia || !element.elements().is_empty() => {
+                self.template(at, &[], element, true);
+            }
             _ => {}
         }
     }
@@ -252,7 +263,9 @@ impl Check<'_> {
             self.found(at, path, ProblemKind::TooLong { length, longest });
         }
         let (right, expected) = if latin {
-            (value.bytes().all(|b| matches!(b, b' '..=b'~')), "printable ASCII")
+            (printable(value), "printable ASCII")
+        } else if self.rules == Rules::Emvco && value.chars().any(|c| matches!(c, '\u{300}'..='\u{36f}')) {
+            (false, "precomposed characters")
         } else {
             (!value.chars().any(char::is_control), "text without control characters")
         };
@@ -260,13 +273,13 @@ impl Check<'_> {
     }
 
     /// That this is a template without repetitions or empty values; calls nobody for what stands in it.
-    fn template(&mut self, at: usize, element: &Element, with_identifier: bool) {
-        let id = element.id();
+    fn template(&mut self, at: usize, outside: &[u8], element: &Element, with_identifier: bool) {
+        let own = [outside, &[element.id()]].concat();
         if element.elements().is_empty() {
-            return self.found(at, &[id], ProblemKind::NotATemplate { found: element.value().to_owned() });
+            return self.found(at, &own, ProblemKind::NotATemplate { found: element.value().to_owned() });
         }
         for (at, index, sub) in places(at, element) {
-            let path = [id, sub.id()];
+            let path = [own.as_slice(), &[sub.id()]].concat();
             if element.elements()[..index].iter().any(|earlier| earlier.id() == sub.id()) {
                 self.found(at, &path, ProblemKind::Repeated);
             }
@@ -280,21 +293,24 @@ impl Check<'_> {
     }
 
     fn additional(&mut self, at: usize, element: &Element) {
-        self.template(at, element, false);
+        self.template(at, &[], element, false);
         for (at, _, sub) in places(at, element).filter(|(_, _, sub)| !sub.value().is_empty()) {
             let (path, value) = ([element.id(), sub.id()], sub.value());
             match sub.id() {
                 1..=8 => self.line(at, &path, value, 25, self.rules == Rules::Emvco),
                 id::additional::CONSUMER_DATA_REQUEST => {
-                    let letters = value.len() <= 3 && value.bytes().all(|b| b"AME".contains(&b));
-                    self.expect(at, &path, value, letters, "up to three of the letters A, M and E");
+                    let once = |letter| value.bytes().filter(|b| *b == letter).count() <= 1;
+                    let letters = value.bytes().all(|b| b"AME".contains(&b) && once(b));
+                    self.expect(at, &path, value, letters, "the letters A, M and E, each once at most");
                 }
                 id::additional::MERCHANT_TAX_ID => self.line(at, &path, value, 20, true),
                 id::additional::MERCHANT_CHANNEL => {
-                    self.expect(at, &path, value, value.len() == 3, "three characters");
+                    let three =
+                        value.chars().count() == 3 && (self.rules != Rules::Emvco || printable(value));
+                    self.expect(at, &path, value, three, "three characters");
                 }
-                50..=99 if self.rules != Rules::Mongolia && sub.elements().is_empty() => {
-                    self.found(at, &path, ProblemKind::NotATemplate { found: value.to_owned() });
+                50..=99 if self.rules != Rules::Mongolia || !sub.elements().is_empty() => {
+                    self.template(at, &[element.id()], sub, true);
                 }
                 0 | 12..=49 if self.rules == Rules::Emvco => {
                     let why = "EMVCo reserves this id of the additional data";
@@ -306,7 +322,7 @@ impl Check<'_> {
     }
 
     fn language(&mut self, at: usize, element: &Element) {
-        self.template(at, element, false);
+        self.template(at, &[], element, false);
         for id in [id::language::PREFERENCE, id::language::MERCHANT_NAME] {
             if !element.elements().is_empty() && element.get(id).is_none() {
                 self.found(at, &[element.id(), id], ProblemKind::Missing);
@@ -321,6 +337,10 @@ impl Check<'_> {
                 }
                 id::language::MERCHANT_NAME => self.line(at, &path, value, 25, false),
                 id::language::MERCHANT_CITY => self.line(at, &path, value, 15, false),
+                3..=99 if self.rules == Rules::Emvco => {
+                    let why = "EMVCo reserves this id of the language template";
+                    self.found(at, &path, ProblemKind::Unexpected { why });
+                }
                 _ => {}
             }
         }
@@ -412,6 +432,19 @@ fn is_amount(text: &str) -> bool {
         && all_digits(whole)
         && all_digits(decimals)
         && text.bytes().any(|b| matches!(b, b'1'..=b'9'))
+}
+
+/// More than nothing and less than a hundred, in at most five characters; the smallest is a hundredth.
+fn is_percentage(text: &str) -> bool {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    let is_a_hundredth = whole.bytes().chain(decimals.bytes().take(2)).any(|b| matches!(b, b'1'..=b'9'));
+    // 99.99 is the greatest, so that of three decimals none may follow it but zeros.
+    let is_above = whole == "99" && decimals.starts_with("99") && decimals.bytes().skip(2).any(|b| b != b'0');
+    is_amount(text) && text.len() <= 5 && whole.len() <= 2 && is_a_hundredth && !is_above
+}
+
+fn printable(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' '..=b'~'))
 }
 
 fn digits(text: &str, count: usize) -> bool {

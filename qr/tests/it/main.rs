@@ -4,5 +4,6 @@
 mod pictures;
 mod properties;
 mod reading;
+mod rules;
 mod support;
 mod vectors;

@@ -197,7 +197,7 @@ fn every_problem_has_a_place_and_a_sentence() {
         (
             "62130109BILL-0001",
             "62050901x",
-            "at byte 107: element 62.09 (additional data) is `x` instead of up to three",
+            "at byte 107: element 62.09 (additional data) is `x` instead of the letters A, M and E, each once",
         ),
         (
             "62130109BILL-0001",
