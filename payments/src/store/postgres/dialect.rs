@@ -21,6 +21,10 @@ pub(super) type Sql<'q> = Query<'q, Postgres, PgArguments>;
 
 /// The channel on which commits are announced.
 const CHANNEL: &str = "tulbur";
+/// What is said about a pooler that lends sessions for one transaction only.
+pub(super) const REFUSED: &str = "between this store and the server is a pooler that changes sessions between transactions; \
+     prepared statements, LISTEN and the store's limits live in a session: set the pooler to session mode (PgBouncer: \
+     pool_mode = session), or connect to the server itself";
 /// How long after a failure the server is tried again.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 
@@ -284,6 +288,8 @@ pub(super) fn store_error(error: sqlx::Error) -> StoreError {
             }
             // query_canceled
             Some("57014") => unavailable("the statement was canceled; is statement_timeout too short?"),
+            // invalid_sql_statement_name, duplicate_prepared_statement: another's session
+            Some("26000" | "42P05") => unavailable(REFUSED),
             // invalid_password, invalid_authorization_specification
             Some("28P01" | "28000") => {
                 unavailable("the server refuses this user or password; check the address of the database")

@@ -2,6 +2,7 @@
 
 mod claims;
 mod dialect;
+mod pooler;
 #[allow(clippy::duplicate_mod, reason = "one SQL source over two databases' types")]
 #[path = "../sql/mod.rs"]
 mod sql;
@@ -49,8 +50,8 @@ const MIGRATING: i64 = 8_402_118;
 /// Keeps payments in a PostgreSQL database (12 or newer; tested with 15) that any number of processes share.
 ///
 /// What one process commits, the others hear of by `LISTEN`/`NOTIFY`; what a dead process had taken, the others take
-/// over. Connections that break are made anew by the next call. It needs sessions of its own: a pooler between must not
-/// work per transaction or per statement.
+/// over. Connections that break are made anew by the next call. It needs sessions of its own: a pooler between that works
+/// per transaction or per statement is refused.
 ///
 /// `Debug` shows the host and the database's name, and neither user nor password.
 #[derive(Clone)]
@@ -90,6 +91,8 @@ impl PostgresStore {
     /// # Errors
     /// As [`PostgresStore::open`].
     pub async fn connect(options: PgConnectOptions, settings: &StoreSettings) -> Result<Self, StoreError> {
+        // Poolers take no parameter at the start of a session that they do not know, and here are no floats.
+        let options = options.extra_float_digits(None);
         let session: Arc<str> = session(settings).into();
         let pool = PgPoolOptions::new()
             .max_connections(settings.connections.unwrap_or(10))
@@ -107,9 +110,11 @@ impl PostgresStore {
                 let session = AssertSqlSafe(session.to_string());
                 Box::pin(async move { sqlx::raw_sql(session).execute(connection).await.map(drop) })
             })
-            .connect_with(options)
+            .connect_with(options.clone())
             .await
             .map_err(store_error)?;
+        let compared = tokio::time::timeout(settings.wait, pooler::refuse(&options)).await;
+        compared.map_err(|_| store_error(sqlx::Error::PoolTimedOut))??;
         migrate(&pool).await?;
         Ok(Self {
             writer: pool.clone(),
