@@ -1,5 +1,6 @@
 //! Describes notifications and browser returns: the request that arrives, the event that it proves, the reply.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -48,6 +49,21 @@ impl<'a> Delivery<'a> {
             .iter()
             .find(|(header, _)| header.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as text, without a byte order mark. What is not UTF-8 is replaced, so that a text that nothing is made of, such
+    /// as the words of a refusal in another charset, does not hide the rest. A signature over replaced text does not fit.
+    pub fn body_text(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.body))
+    }
+
+    /// Whether the body may be JSON by its `content-type`: JSON, plain text, or none. Some senders say what their library
+    /// says by itself; a signature counts, and not the header.
+    pub fn may_be_json(&self) -> bool {
+        let essence = self.header("content-type").and_then(|value| value.split(';').next()).map(str::trim);
+        essence.is_none_or(|essence| {
+            ["application/json", "text/plain"].iter().any(|known| essence.eq_ignore_ascii_case(known))
+        })
     }
 
     /// The fields of the posted form, or of the query string for every other method.

@@ -111,13 +111,14 @@ pub fn needed<'f, T: AsRef<str>>(name: &'static str, field: &'f Option<T>) -> Re
     filled(field).ok_or_else(|| Error::new(ErrorKind::Malformed, "it is missing").with_field(name))
 }
 
-/// Reads a JSON object.
+/// Reads a JSON object, with or without a byte order mark before it.
 ///
 /// # Errors
 /// [`ErrorKind::Malformed`] when it is not UTF-8, not a JSON object, or a field is of another type. The error says where,
 /// and quotes nothing.
 pub fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T> {
     let malformed = |why: String| Error::new(ErrorKind::Malformed, why);
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
     let text = std::str::from_utf8(json)
         .map_err(|e| malformed(format!("it is not UTF-8 (byte {})", e.valid_up_to())))?;
     // A list would be read too, by position.

@@ -110,15 +110,13 @@ impl GalaxyPay {
         if delivery.method != "POST" {
             return Err(malformed("the gateway notifies by POST only").with_field("method"));
         }
-        if let Some(content_type) = delivery.header("content-type") {
-            let essence = content_type.split(';').next().unwrap_or_default().trim();
-            if !essence.eq_ignore_ascii_case("application/json") {
-                let why = "the gateway notifies with application/json only";
-                return Err(malformed(why).with_field("content-type"));
-            }
+        if !delivery.may_be_json() {
+            let why = "the gateway notifies with application/json only";
+            return Err(malformed(why).with_field("content-type"));
         }
         check_size(delivery.body.len())?;
-        let body: Notification<'_> = read(delivery.body)?;
+        let body = delivery.body_text();
+        let body: Notification<'_> = read(body.as_bytes())?;
         let data = needed("data", &body.data)?;
         self.event(data, filled(&body.signature), Channel::Notify)
     }

@@ -54,14 +54,12 @@ impl GolomtEcommerce {
         if delivery.method != "POST" {
             return Err(malformed("the bank pushes by POST only").with_field("method"));
         }
-        if let Some(content_type) = delivery.header("content-type") {
-            let essence = content_type.split(';').next().unwrap_or_default().trim();
-            if !essence.eq_ignore_ascii_case("application/json") {
-                return Err(malformed("the bank pushes application/json only").with_field("content-type"));
-            }
+        if !delivery.may_be_json() {
+            return Err(malformed("the bank pushes application/json only").with_field("content-type"));
         }
         check_size(delivery.body.len())?;
-        let push = ResultDocument::read(delivery.body)?;
+        let body = delivery.body_text();
+        let push = ResultDocument::read(body.as_bytes())?;
         let message = push.message();
         // The checksum first: who does not know the secret learns nothing else.
         let proof = message.prove(&self.keys, push.checksum.as_deref())?;

@@ -46,7 +46,7 @@ fn malformed(why: impl Into<String>) -> Error {
 }
 
 /// Reads the JSON body or, where there is none, the query string: R-erxes takes either, and no document says which.
-fn read<'a>(delivery: &Delivery<'a>) -> Result<TransactionResult<'a>> {
+fn read<'a>(delivery: &Delivery<'a>, body: &'a str) -> Result<TransactionResult<'a>> {
     if !matches!(delivery.method, "POST" | "GET") {
         return Err(malformed("pushes come by POST, or by GET with a query string").with_field("method"));
     }
@@ -55,8 +55,8 @@ fn read<'a>(delivery: &Delivery<'a>) -> Result<TransactionResult<'a>> {
     if size > MOST {
         return Err(malformed(format!("it has {size} bytes; the bank's have a few hundred")));
     }
-    if !delivery.body.trim_ascii().is_empty() {
-        return wire::read(delivery.body);
+    if !body.trim().is_empty() {
+        return wire::read(body.as_bytes());
     }
     TransactionResult::from_fields(&delivery.query_fields()?)
 }
@@ -67,7 +67,8 @@ impl GolomtInstore {
             let why = "this bank sends no browser back; pushes are told to the notification address";
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
-        let push = read(delivery)?;
+        let body = delivery.body_text();
+        let push = read(delivery, &body)?;
         let missing = |field| malformed("it is missing").with_field(field);
         let terminal = push.terminal().ok_or_else(|| missing("terminal"))?;
         if terminal != self.config.terminal {

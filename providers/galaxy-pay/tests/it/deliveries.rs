@@ -271,10 +271,10 @@ fn a_signature_is_needed_and_must_be_the_texts_own() {
 #[test]
 fn a_salt_can_be_changed_without_losing_a_notification() {
     let data = encode(&callback(REQUEST, "200", None));
-    let body = notification(&data, &sign_with("the-next-salt", data.as_bytes()));
+    let body = notification(&data, &sign_with("the-next-salt-of-all", data.as_bytes()));
     assert_eq!(notify(config(), &body).unwrap_err().kind(), ErrorKind::Untrusted);
     let mut config = config();
-    config.verification_salts = vec!["the-next-salt".into()];
+    config.verification_salts = vec!["the-next-salt-of-all".into()];
     assert_eq!(proven(&notify(config, &body).unwrap()), Some(PaymentStatus::Paid));
 }
 
@@ -322,10 +322,16 @@ fn what_is_no_notification_says_why() {
         verify(config(), &Delivery { channel: Channel::Notify, method, query: None, headers: &headers, body })
     };
     assert!(deliver("POST", None, &good).is_ok(), "no content type is no contradiction");
+    assert!(deliver("POST", Some("text/plain; charset=utf-8"), &good).is_ok());
+    let with_mark = [b"\xef\xbb\xbf".as_slice(), &good].concat();
+    assert!(deliver("POST", Some("application/json"), &with_mark).is_ok());
+    let mut other_charset = good.clone();
+    other_charset.splice(1..1, *b"\"bank\":\"\xc3\xee\xeb\",");
+    assert!(deliver("POST", Some("application/json"), &other_charset).is_ok(), "unsigned words");
     for (method, content_type, field) in [
         ("GET", Some("application/json"), "method"),
         ("POST", Some("application/x-www-form-urlencoded"), "content-type"),
-        ("POST", Some("text/plain"), "content-type"),
+        ("POST", Some("text/html"), "content-type"),
     ] {
         let error = deliver(method, content_type, &good).unwrap_err();
         assert_eq!((error.kind(), error.field()), (ErrorKind::Malformed, Some(field)));

@@ -124,19 +124,42 @@ fn a_checksum_is_needed_and_must_be_the_pushs_own() {
     }
 }
 
+/// A bank's library may say plain text, begin with a byte order mark, or write words in another charset.
+#[test]
+fn how_a_push_is_wrapped_does_not_matter_if_its_checksum_is_right() {
+    let good = result(REFERENCE, Some("000"), "1500.00", None);
+    let at = good.find("Golomt").unwrap();
+    let mut other_charset = good.clone().into_bytes();
+    other_charset.splice(at..at + 6, *b"\xc3\xee\xeb\xee\xec\xf2");
+    let with_mark = [b"\xef\xbb\xbf".as_slice(), good.as_bytes()].concat();
+    for (content_type, body) in [
+        ("text/plain", good.as_bytes()),
+        ("Text/Plain; charset=windows-1251", &other_charset),
+        ("application/json", &with_mark),
+    ] {
+        let headers = headers(content_type);
+        let delivery =
+            Delivery { channel: Channel::Notify, method: "POST", query: None, headers: &headers, body };
+        let event = verify(&delivery).unwrap();
+        assert!(matches!(event.proof, tulbur_core::Proof::Signed(_)), "{content_type}");
+    }
+    // What the checksum covers is not guessed at.
+    for field in [REFERENCE, "1500.00"] {
+        let mut broken = good.clone().into_bytes();
+        broken[good.find(field).unwrap()] = 0xc3;
+        assert_eq!(push(&broken).unwrap_err().kind(), ErrorKind::Untrusted, "{field}");
+    }
+}
+
 #[test]
 fn what_is_no_push_says_why() {
     let good = result(REFERENCE, Some("000"), "1500.00", None);
-    let mut not_utf8 = good.clone().into_bytes();
-    let at = good.find("Golomt").unwrap();
-    not_utf8[at] = 0xFF;
     let deep = format!("{{\"transactionId\":{}1{}}}", "[".repeat(20_000), "]".repeat(20_000));
-    let bodies: [(Vec<u8>, &str); 9] = [
+    let bodies: [(Vec<u8>, &str); 8] = [
         (Vec::new(), "ends too early"),
         (b"invoice=1&status_code=000".to_vec(), "not JSON"),
         (b"[]".to_vec(), "not a JSON object"),
         (b"{}".to_vec(), "transactionId"),
-        (not_utf8, "not UTF-8"),
         (deep.into_bytes(), "transactionId"),
         (format!("{{\"x\":\"{}\"}}", "x".repeat(1_000_000)).into_bytes(), "bytes"),
         (good.replace("\"000\"", "0").into_bytes(), "errorCode"),
@@ -158,7 +181,7 @@ fn what_is_no_push_says_why() {
         };
         assert_eq!(verify(&delivery).unwrap_err().field(), Some("method"));
     }
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
+    for content_type in ["text/html", "application/x-www-form-urlencoded", "application/jsonp", ""] {
         let headers = headers(content_type);
         let delivery = Delivery {
             channel: Channel::Notify,
