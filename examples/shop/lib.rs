@@ -16,6 +16,7 @@ mod goods;
 mod on_actix;
 mod on_axum;
 mod pages;
+mod serving;
 mod stop;
 mod ways;
 

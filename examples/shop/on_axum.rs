@@ -13,19 +13,18 @@ use tulbur::web::Web;
 
 use crate::counter::Counter;
 use crate::pages::{self, Answer, Buy, Failure, Head, PayAgain, Shop, Told};
-use crate::{Result, Stopping};
+use crate::{Result, Stopping, serving};
 
 /// Serves until it is asked to stop, and whoever is being answered has been.
 pub(crate) async fn serve(listener: TcpListener, shop: Shop, web: Web, stopping: Stopping) -> Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let app = router(shop).nest("/tulbur", tulbur::axum::router(web.clone()));
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            stopping.await;
-            web.end_streams();
-        })
-        .await?;
+    let stopping = async move {
+        stopping.await;
+        web.end_streams();
+    };
+    serving::serve(listener, app, stopping).await;
     Ok(())
 }
 

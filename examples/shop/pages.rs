@@ -23,10 +23,13 @@ use crate::{GOLOMT_ECOMMERCE, Result};
 const CUSTOMER: &str = "customer-1";
 
 /// What every answer of the shop carries.
-pub(crate) const GUARD: [(&str, &str); 3] = [
+pub(crate) const GUARD: [(&str, &str); 6] = [
     ("cache-control", "no-store"),
     ("x-content-type-options", "nosniff"),
     ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 ];
 
 /// What is looked at of a request before anything is done.

@@ -61,8 +61,10 @@ use request::read;
 use response::respond;
 
 pub use ipn::VerifiedIpn;
+pub use payer::PayerAddress;
 
 mod ipn;
+mod payer;
 mod request;
 mod response;
 mod unread;
@@ -75,9 +77,12 @@ mod unread;
 pub fn configure(web: Web) -> impl FnOnce(&mut ServiceConfig) {
     move |config| {
         for room in Web::ROOMS {
-            let web = web.clone();
-            let handler = move |request, payload| handle(web.clone(), request, payload);
-            config.service(web::resource(format!("/{room}/{{{REST}:.+}}")).to(handler));
+            // Joined to a mount that ends with a slash, an address begins with two.
+            for slash in ["/", "//"] {
+                let web = web.clone();
+                let handler = move |request, payload| handle(web.clone(), request, payload);
+                config.service(web::resource(format!("{slash}{room}/{{{REST}:.+}}")).to(handler));
+            }
         }
     }
 }

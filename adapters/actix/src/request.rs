@@ -1,7 +1,7 @@
 //! An actix request, read as one that Tulbur answers.
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderValue};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
 use actix_web::web::Payload;
 use tulbur_web::WebRequest;
 
@@ -18,13 +18,17 @@ pub(crate) async fn read(
         Ok(body) => body,
         Err(answer) => return Err(Unread { answer, payload }),
     };
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = request.headers().iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
     Ok(WebRequest {
         method: request.method().as_str().to_owned(),
         path: path.to_owned(),
         query: request.uri().query().map(str::to_owned),
-        headers: headers.collect(),
+        headers: texts(request.headers()),
         body,
+        peer: request.peer_addr().map(|peer| peer.ip()),
     })
+}
+
+pub(crate) fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect()
 }

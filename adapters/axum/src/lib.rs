@@ -9,6 +9,8 @@
 //! let app = axum::Router::new().nest("/tulbur", tulbur_axum::router(web.clone()));
 //!
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! // With this, the address of each connection is known.
+//! let app = app.into_make_service_with_connect_info::<std::net::SocketAddr>();
 //! axum::serve(listener, app)
 //!     .with_graceful_shutdown(async move {
 //!         tokio::signal::ctrl_c().await.ok();
@@ -45,6 +47,7 @@
 //! ```
 
 mod ipn;
+mod payer;
 mod request;
 mod response;
 
@@ -55,6 +58,7 @@ use axum::routing::any;
 use tulbur_web::Web;
 
 pub use ipn::VerifiedIpn;
+pub use payer::PayerAddress;
 use request::read;
 use response::respond;
 
@@ -64,9 +68,12 @@ use response::respond;
 /// It has routes for [`Web::ROOMS`] and no fallback: what else lies below the mount stays the application's.
 /// The body limit is its own; axum's default limit does not matter.
 pub fn router(web: Web) -> Router {
-    let routes = Web::ROOMS
-        .iter()
-        .fold(Router::new(), |router, room| router.route(&format!("/{room}/{{*rest}}"), any(handle)));
+    let routes = Web::ROOMS.iter().fold(Router::new(), |router, room| {
+        // Joined to a mount that ends with a slash, an address begins with two.
+        router
+            .route(&format!("/{room}/{{*rest}}"), any(handle))
+            .route(&format!("//{room}/{{*rest}}"), any(handle))
+    });
     routes.with_state(web)
 }
 

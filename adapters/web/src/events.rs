@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tulbur_core::Bytes;
 use tulbur_payments::{PaymentRecord, Result, Status, Watch};
 
 use crate::http::BodyStream;
+use crate::places::Place;
 
 /// How long a browser waits before it connects again, in milliseconds.
 const RETRY: u32 = 3000;
@@ -23,7 +24,7 @@ struct Live {
     heartbeat: Duration,
     stop: watch::Receiver<bool>,
     /// A place among the streams that are open at the same time.
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 fn wait(mut watch: Watch) -> Waiting {
@@ -39,7 +40,7 @@ pub(crate) fn stream(
     watch: Watch,
     heartbeat: Duration,
     stop: watch::Receiver<bool>,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> BodyStream {
     let live = Live { waiting: Some(wait(watch)), last: None, heartbeat, stop, _place: place };
     Box::pin(stream::unfold(live, next))

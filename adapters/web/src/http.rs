@@ -1,6 +1,7 @@
 //! Defines requests and responses as an adapter exchanges them with this crate.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub struct WebRequest {
     pub headers: Vec<(String, String)>,
     /// The body, at most [`Web::BODY_LIMIT`](crate::Web::BODY_LIMIT) bytes.
     pub body: Bytes,
+    /// The other end of the connection, if it is known. Behind a proxy that is the proxy:
+    /// [`Web::payer_address`](crate::Web::payer_address) says whom it serves.
+    pub peer: Option<IpAddr>,
 }
 
 impl WebRequest {
@@ -98,6 +102,7 @@ impl WebResponse {
             ("content-type", content_type.to_owned()),
             ("x-content-type-options", "nosniff".to_owned()),
             ("referrer-policy", "no-referrer".to_owned()),
+            ("cross-origin-resource-policy", "same-origin".to_owned()),
         ];
         Self { status, headers, body: Body::Full(body.into()) }.with("cache-control", "no-store")
     }

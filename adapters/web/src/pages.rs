@@ -15,6 +15,13 @@ use crate::ways::Way;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Abilities of the browser that no page of ours uses.
+const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+                           magnetometer=(), microphone=(), midi=(), usb=(), xr-spatial-tracking=()";
+
+/// And those that a provider's modal may need.
+const PAYING: &str = "payment=(), publickey-credentials-get=()";
+
 const POLICY_HEADER: &str = "content-security-policy";
 
 /// What surrounds every page.
@@ -91,7 +98,11 @@ pub(crate) fn payment(page: Page, frame: Frame<'_>, view: View<'_>) -> WebRespon
         Page::Checkout | Page::Result => written(200, &PaymentPage { frame, view }),
     };
     match policy {
-        Some(policy) => response.with(POLICY_HEADER, policy),
+        // A bank's check of a card may open a window, which speaks with the one that opened it.
+        Some(policy) => response
+            .with(POLICY_HEADER, policy)
+            .with("permissions-policy", PERMISSIONS)
+            .with("cross-origin-opener-policy", "same-origin-allow-popups"),
         None => response,
     }
 }
@@ -133,4 +144,6 @@ pub(crate) fn guarded(response: WebResponse) -> WebResponse {
         .with(POLICY_HEADER, POLICY)
         .with("x-frame-options", "DENY")
         .with("x-robots-tag", "noindex, nofollow")
+        .with("cross-origin-opener-policy", "same-origin")
+        .with("permissions-policy", format!("{PERMISSIONS}, {PAYING}"))
 }

@@ -1,6 +1,7 @@
 //! Checking notifications for an application that keeps its own payments: no store, no pages.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use tulbur_core::{
@@ -15,7 +16,10 @@ use crate::http::{BODY_LIMIT, WebRequest, WebResponse};
 /// It stores nothing, so it cannot tell a repeat from a first message, asks nobody, and ships nothing: that is the
 /// application's. [`Web`](crate::Web) with [`Payments`](tulbur_payments::Payments) does all of it.
 #[derive(Clone)]
-pub struct Verifier(Arc<[Arc<dyn Provider>]>);
+pub struct Verifier {
+    accounts: Arc<[Arc<dyn Provider>]>,
+    strangers: RandomState,
+}
 
 impl Verifier {
     /// The name of the path parameter by which a route says which account it is for, as in `/notify/{account}`.
@@ -42,7 +46,7 @@ impl Verifier {
                 return wrong(format!("two accounts are named {}; give one another name", info.account));
             }
         }
-        Ok(Self(accounts.into()))
+        Ok(Self { accounts: accounts.into(), strangers: RandomState::new() })
     }
 
     /// Checks a request to a notification address.
@@ -51,8 +55,8 @@ impl Verifier {
     /// must be one account only. The request's path does not matter.
     ///
     /// # Errors
-    /// The answer that the sender is to get: the provider's own for what is not genuine or cannot be read, `404` for
-    /// a name that is not known, `405` and `413` for what no provider sends.
+    /// The answer that the sender is to get: the provider's own for what is not genuine or cannot be read; one of those for a
+    /// name that is not known as well, so that the answer does not tell which accounts there are; `405` and `413` for what no provider sends.
     pub fn verify(&self, name: Option<&str>, request: &WebRequest) -> Result<VerifiedIpn, WebResponse> {
         if !["GET", "POST"].contains(&request.method.as_str()) {
             return Err(WebResponse::method_not_allowed(&["GET", "POST"]));
@@ -72,26 +76,42 @@ impl Verifier {
                 }
             }
         }
-        Err(refused.unwrap_or_else(|| WebResponse::reply(Reply::text(404, "no such notification address"))))
+        Err(refused.unwrap_or_else(|| self.stranger(name.unwrap_or_default())))
+    }
+
+    /// The answer at a name that no account has.
+    fn stranger(&self, name: &str) -> WebResponse {
+        tracing::warn!(
+            "a notification came to an address that names no account or provider here; is the address right that the \
+             provider was given?"
+        );
+        let error = Error::new(ErrorKind::Untrusted, "no account is called so");
+        let place =
+            self.strangers.hash_one(name) % u64::try_from(self.accounts.len()).unwrap_or(u64::MAX).max(1);
+        let account = usize::try_from(place).ok().and_then(|place| self.accounts.get(place));
+        WebResponse::reply(account.map_or_else(
+            || Reply::text(404, "no such notification address"),
+            |account| ipn(&**account).acknowledge(IpnOutcome::Rejected(&error)),
+        ))
     }
 
     /// The accounts that a name may mean.
     fn candidates(&self, name: Option<&str>) -> Result<Vec<&Arc<dyn Provider>>, WebResponse> {
         let Some(name) = name else {
-            if self.0.len() > 1 {
+            if self.accounts.len() > 1 {
                 tracing::error!(
                     "the route of a notification does not say which of {} accounts it is for; \
                      put {{account}} in its path",
-                    self.0.len()
+                    self.accounts.len()
                 );
                 return Err(WebResponse::text(500, "This address is not set up to its end."));
             }
-            return Ok(self.0.iter().collect());
+            return Ok(self.accounts.iter().collect());
         };
-        if let Some(found) = self.0.iter().find(|provider| provider.info().account == *name) {
+        if let Some(found) = self.accounts.iter().find(|provider| provider.info().account == *name) {
             return Ok(vec![found]);
         }
-        Ok(self.0.iter().filter(|provider| provider.info().id == *name).collect())
+        Ok(self.accounts.iter().filter(|provider| provider.info().id == *name).collect())
     }
 }
 
@@ -102,7 +122,7 @@ fn ipn(provider: &dyn Provider) -> &dyn IpnProvider {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.0.iter().map(|provider| provider.info().account.as_str());
+        let names = self.accounts.iter().map(|provider| provider.info().account.as_str());
         f.debug_tuple("Verifier").field(&names.collect::<Vec<_>>()).finish()
     }
 }
@@ -184,8 +204,11 @@ mod tests {
             let subject = tulbur_core::Subject::provider(tulbur_core::ProviderRef::parse("p-1")?);
             Ok(IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "result"))
         }
-        fn acknowledge(&self, _: IpnOutcome<'_>) -> Reply {
-            Reply::text(200, "OK")
+        fn acknowledge(&self, outcome: IpnOutcome<'_>) -> Reply {
+            match outcome {
+                IpnOutcome::Rejected(_) => Reply::text(403, "no"),
+                _ => Reply::text(200, "OK"),
+            }
         }
     }
 
@@ -202,6 +225,7 @@ mod tests {
             query: None,
             headers: Vec::new(),
             body: vec![b'x'; body].into(),
+            peer: None,
         }
     }
 
@@ -229,7 +253,7 @@ mod tests {
         assert_eq!(status(&verifier, Some("b"), &request), Ok("b".into()));
         assert_eq!(status(&verifier, Some("a"), &request), Ok("b".into()));
         assert_eq!(status(&verifier, Some("c"), &request), Ok("c".into()));
-        assert_eq!(status(&verifier, Some("d"), &request), Err(404));
+        assert_eq!(status(&verifier, Some("d"), &request), Err(403), "as what is not genuine");
         assert_eq!(status(&verifier, None, &request), Err(500));
         assert_eq!(format!("{verifier:?}"), r#"Verifier(["b", "c"])"#);
     }

@@ -1,16 +1,19 @@
 //! The one object that an adapter mounts.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tulbur_core::{Channel, ErrorKind, Language, Url, UtcOffset};
 use tulbur_payments::{Error, EventKind, NotifyTarget, PageSecret, PaymentRecord, Payments, Status, Timing};
 
 use crate::events;
 use crate::http::{self, Body, WebRequest, WebResponse};
 use crate::pages::{self, Frame, Problem};
+use crate::peer::TrustedProxies;
+use crate::places::{Limits, Places};
 use crate::route::{Page, Route};
 use crate::texts::{Texts, texts};
 use crate::view::{Addresses, Circumstances, Reader, View};
@@ -27,6 +30,13 @@ pub struct WebSettings {
     pub heartbeat: Duration,
     /// How many live statuses may be open at once; beyond it a page looks for itself now and then.
     pub most_streams: usize,
+    /// How many of them may be of one payment: so many people may look at it.
+    pub most_streams_per_payment: usize,
+    /// How many of them may come from one address, or from one /64 of IPv6. Many payers of a mobile network share one. An
+    /// address of this machine or of a private network has no such limit while no proxy is trusted: it is likely a proxy's.
+    pub most_streams_per_address: usize,
+    /// The proxies whose word about a payer's address is taken.
+    pub trusted_proxies: TrustedProxies,
     /// How far from UTC the clocks are that pages show. `None` is the home of the payment's currency: 8 hours east for
     /// MNT, 7 for VND, else none. The distance always stands beside the time.
     pub utc_offset: Option<UtcOffset>,
@@ -42,6 +52,9 @@ impl Default for WebSettings {
             language: Language::default(),
             heartbeat: Duration::from_secs(15),
             most_streams: 4096,
+            most_streams_per_payment: 32,
+            most_streams_per_address: 256,
+            trusted_proxies: TrustedProxies::default(),
             utc_offset: None,
             app_schemes: Vec::new(),
         }
@@ -77,6 +90,27 @@ impl WebSettings {
         self
     }
 
+    /// With another limit of live statuses of one payment.
+    #[must_use]
+    pub fn most_streams_per_payment(mut self, most: usize) -> Self {
+        self.most_streams_per_payment = most;
+        self
+    }
+
+    /// With another limit of live statuses from one address.
+    #[must_use]
+    pub fn most_streams_per_address(mut self, most: usize) -> Self {
+        self.most_streams_per_address = most;
+        self
+    }
+
+    /// Behind these proxies.
+    #[must_use]
+    pub fn trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.trusted_proxies = proxies;
+        self
+    }
+
     /// With times as clocks show them at this distance from UTC; a number is whole hours east.
     #[must_use]
     pub fn utc_offset(mut self, offset: impl Into<UtcOffset>) -> Self {
@@ -104,7 +138,7 @@ struct Inner {
     settings: WebSettings,
     /// The path of the mount, with its slashes.
     base: String,
-    streams: Arc<Semaphore>,
+    streams: Places,
     stop: watch::Sender<bool>,
 }
 
@@ -128,7 +162,7 @@ impl Web {
     /// Pages and routes of these payments.
     pub fn new(payments: Payments, settings: WebSettings) -> Self {
         let base = payments.public_url().path().to_owned();
-        let streams = Arc::new(Semaphore::new(settings.most_streams.min(Semaphore::MAX_PERMITS)));
+        let streams = Places::default();
         Self(Arc::new(Inner { payments, settings, base, streams, stop: watch::Sender::new(false) }))
     }
 
@@ -149,6 +183,14 @@ impl Web {
         Ok(base
             .join(&format!("display/{}", secret.expose()))
             .expect("letters, digits and a slash join an address"))
+    }
+
+    /// The address of the one who sent a request: the connection's other end, or what a trusted proxy says of it
+    /// ([`WebSettings::trusted_proxies`]). `None` when neither is known.
+    ///
+    /// An application's own handlers read it with the extractor `PayerAddress` of the adapters.
+    pub fn payer_address(&self, peer: Option<IpAddr>, headers: &[(String, String)]) -> Option<IpAddr> {
+        self.0.settings.trusted_proxies.address(peer, headers)
     }
 
     /// Ends the live statuses that are open, and lets no new one begin. A server that waits for its connections
@@ -250,8 +292,16 @@ impl Web {
             Err(answer) => return answer,
         };
         let stop = self.0.stop.subscribe();
-        let place = Arc::clone(&self.0.streams).try_acquire_owned();
-        let (Ok(place), false) = (place, *stop.borrow()) else {
+        let settings = &self.0.settings;
+        let limits = Limits {
+            all: settings.most_streams,
+            of_payment: settings.most_streams_per_payment,
+            of_address: settings.most_streams_per_address,
+        };
+        let address = self.payer_address(request.peer, &request.headers);
+        let address = address.filter(|one| !settings.trusted_proxies.is_empty() || !is_local(*one));
+        let place = self.0.streams.take(limits, &record.id, address);
+        let (Some(place), false) = (place, *stop.borrow()) else {
             return WebResponse::text(
                 503,
                 "No live status just now. Load the page again to see how it stands.",
@@ -378,6 +428,14 @@ impl Web {
             to_payment: None,
         };
         self.problem(request, record, problem).with("retry-after", "5")
+    }
+}
+
+/// Whether an address is of this machine or of a private network.
+fn is_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(one) => one.is_loopback() || one.is_private() || one.is_link_local(),
+        IpAddr::V6(one) => one.is_loopback() || one.is_unique_local() || one.is_unicast_link_local(),
     }
 }
 

@@ -71,7 +71,12 @@ impl Payments {
         let began = Instant::now();
         let read = match self.0.read(target, &delivery).await {
             Ok(read) => read,
-            Err(Refusal::NoSuchAddress) => return Reply::text(404, "no such notification address"),
+            Err(Refusal::NoSuchAddress) => return not_here(),
+            Err(Refusal::NoSuchName(reply)) => {
+                self.0.note_stranger(target.name());
+                metrics::notification("no_such_name", began);
+                return reply;
+            }
             Err(Refusal::Store(error)) => {
                 tracing::error!(%error, "a notification could not be checked; the provider is told to come again");
                 metrics::notification("not_stored", began);
@@ -136,6 +141,11 @@ impl Payments {
             self.page(secret).await?.filter(|record| record.account == *account).ok_or_else(missing)?;
         let provider = self.0.provider(&record.account)?;
         let ipn = provider.ipn().ok_or_else(missing)?;
+        // A browser that lost its fields on the way, or a bank that sends none. The address says which payment it is.
+        if delivery.query.is_none_or(str::is_empty) && delivery.body.trim_ascii().is_empty() {
+            self.ask_soon(record.clone(), Reason::Looking);
+            return Ok(record);
+        }
         let event = ipn
             .verify(&delivery)
             .and_then(|event| if contradicts(&event, &record) { Err(misdirected()) } else { Ok(event) });
@@ -167,10 +177,30 @@ impl Payments {
     }
 }
 
+impl<'a> NotifyTarget<'a> {
+    /// The account or provider that the address names.
+    fn name(self) -> &'a str {
+        match self {
+            Self::Name(name) | Self::WithSecret { account: name, .. } => name,
+        }
+    }
+}
+
+fn not_here() -> Reply {
+    Reply::text(404, "no such notification address")
+}
+
 enum Refusal {
     NoSuchAddress,
+    /// No account is called so. The answer is one that an account gives to what is not genuine, so that it does not tell
+    /// which accounts there are.
+    NoSuchName(Reply),
     Store(Error),
-    Refused { account: AccountName, reply: Reply, error: CoreError },
+    Refused {
+        account: AccountName,
+        reply: Reply,
+        error: CoreError,
+    },
 }
 
 /// How a delivery stands to a payment.
@@ -230,6 +260,14 @@ pub(crate) fn misdirected() -> CoreError {
 }
 
 impl Inner {
+    /// What an account answers to what is not genuine, for a name that no account has.
+    fn refusal_of_some_account(&self, name: &str) -> Reply {
+        let all: Vec<_> = self.accounts.values().filter_map(|provider| provider.ipn()).collect();
+        let error = CoreError::new(ErrorKind::Untrusted, "no account is called so");
+        all.get(self.refusals.stand_in(name, all.len()))
+            .map_or_else(not_here, |ipn| ipn.acknowledge(IpnOutcome::Rejected(&error)))
+    }
+
     /// Finds the account whose provider can read the delivery.
     async fn read<'a>(
         &'a self,
@@ -242,11 +280,9 @@ impl Inner {
                 let secret = PageSecret::parse(secret).ok_or(Refusal::NoSuchAddress)?;
                 let hash = crate::engine::inner::secret_hash(&secret);
                 // Read together with what other notifications need: anybody can guess addresses, many at a time.
-                let (name, _) = self
-                    .accounts
-                    .iter()
-                    .find(|(name, _)| **name == *account)
-                    .ok_or(Refusal::NoSuchAddress)?;
+                let Some((name, _)) = self.accounts.iter().find(|(name, _)| **name == *account) else {
+                    return Err(Refusal::NoSuchName(not_here()));
+                };
                 let known = self.store.known(name, Find::SecretHash(&hash), "-").await;
                 let known = known.map_err(|e| Refusal::Store(e.into()))?;
                 let is_strange = known.payment.is_none();
@@ -279,6 +315,13 @@ impl Inner {
                 }
             }
         }
-        Err(refused.unwrap_or(Refusal::NoSuchAddress))
+        let is_name = matches!(target, NotifyTarget::Name(_));
+        Err(refused.unwrap_or_else(|| {
+            if is_name {
+                Refusal::NoSuchName(self.refusal_of_some_account(name))
+            } else {
+                Refusal::NoSuchAddress
+            }
+        }))
     }
 }

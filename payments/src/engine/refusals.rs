@@ -1,6 +1,7 @@
 //! Bounds the work that refused notifications make: how many are stored at one time, how fast the
 //! others are answered, and how many lines are logged.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ pub(crate) struct Refusals {
     pub(super) room: Semaphore,
     waiting: Semaphore,
     lines: Mutex<Lines>,
+    strangers: RandomState,
 }
 
 /// The lines of the present period.
@@ -36,7 +38,12 @@ struct Lines {
 
 impl Default for Refusals {
     fn default() -> Self {
-        Self { room: Semaphore::new(AT_ONCE), waiting: Semaphore::new(WAITING), lines: Mutex::default() }
+        Self {
+            room: Semaphore::new(AT_ONCE),
+            waiting: Semaphore::new(WAITING),
+            lines: Mutex::default(),
+            strangers: RandomState::new(),
+        }
     }
 }
 
@@ -46,6 +53,12 @@ impl Refusals {
         if let Ok(_place) = self.waiting.try_acquire() {
             clock.sleep(WAIT).await;
         }
+    }
+
+    /// One of so many for a name that does not exist: always the same one, and nobody outside can tell which.
+    pub(super) fn stand_in(&self, name: &str, count: usize) -> usize {
+        let place = self.strangers.hash_one(name) % u64::try_from(count).unwrap_or(u64::MAX).max(1);
+        usize::try_from(place).unwrap_or_default()
     }
 
     /// Whether a line may be written now; and how many were left out in a period that is over, to be said first.

@@ -1,6 +1,6 @@
 //! Keeps refused notifications, within limits: anybody can send them, as many as they like.
 
-use tulbur_core::{AccountName, Delivery, Error as CoreError};
+use tulbur_core::{AccountName, Delivery, Error as CoreError, FreeText};
 
 use crate::engine::inner::Inner;
 use crate::engine::refusals::say;
@@ -11,7 +11,26 @@ use crate::store::{Changes, InboxEntry, Verdict};
 const KEPT: u32 = 200;
 /// How much of a refused delivery's body is kept.
 const BODY: usize = 4096;
+
 impl Inner {
+    /// Notes that a notification came to an address with a name that no account has: a typing error at the provider's
+    /// side is not seen otherwise. Nothing is stored; the log has a few lines a second at most.
+    pub(crate) fn note_stranger(&self, name: &str) {
+        let (write, left_out) = self.refusals.line(self.clock.monotonic());
+        say(left_out);
+        if write {
+            // What stands in its place may be a secret.
+            let has_no_secret =
+                name.len() < 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+            let name = if has_no_secret { FreeText::from(name) } else { FreeText::from("[not shown]") };
+            tracing::warn!(
+                name = %&*name,
+                "a notification came to an address that names no account or provider here; is the address right that \
+                 the provider was given?"
+            );
+        }
+    }
+
     /// Notes that a notification was refused: in the log, and in the inbox if there is room. Nobody is told if it could
     /// not be stored: it is worth nothing.
     pub(crate) async fn refuse(&self, account: &AccountName, delivery: &Delivery<'_>, error: &CoreError) {

@@ -222,7 +222,7 @@ async fn what_is_not_genuine_changes_nothing_and_is_bounded() {
     assert_eq!(shop.bank.lock().unwrap().queries, 0);
     let delivery =
         Delivery { channel: Channel::Notify, method: "POST", query: None, headers: &[], body: b"x" };
-    assert_eq!(shop.payments.notify(NotifyTarget::Name("nobody"), delivery).await.status, 404);
+    assert_eq!(shop.payments.notify(NotifyTarget::Name("nobody"), delivery).await.status, 400);
 }
 
 #[tokio::test]

@@ -27,6 +27,20 @@ async fn serve() -> (World, SocketAddr) {
     (world, address)
 }
 
+/// An application's own handler reads whom it serves; our pages count by the same address.
+#[tokio::test]
+async fn a_handler_reads_the_payers_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let world = World::behind_a_proxy(&format!("http://{address}/tulbur/")).await;
+    let pages = web::Data::new(world.web.clone());
+    let own = async |payer: tulbur_actix::PayerAddress| format!("{:?}", payer.0);
+    let app = move || App::new().app_data(pages.clone()).route("/own", web::get().to(own));
+    let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap().run();
+    tokio::spawn(server);
+    sockets::a_handler_reads_the_payers_address(address).await;
+}
+
 #[tokio::test]
 async fn a_server_that_stops_waits_for_nobody_who_only_looks() {
     let (world, address, server) = start().await;

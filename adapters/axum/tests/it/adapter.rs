@@ -19,6 +19,19 @@ async fn serve() -> (World, SocketAddr) {
     (world, address)
 }
 
+/// An application's own handler reads whom it serves; our pages count by the same address.
+#[tokio::test]
+async fn a_handler_reads_the_payers_address() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let world = World::behind_a_proxy(&format!("http://{address}/tulbur/")).await;
+    let own = async |tulbur_axum::PayerAddress(payer): tulbur_axum::PayerAddress| format!("{payer:?}");
+    let app = Router::new().route("/own", get(own)).with_state(world.web.clone());
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    sockets::a_handler_reads_the_payers_address(address).await;
+}
+
 #[tokio::test]
 async fn a_server_that_stops_waits_for_nobody_who_only_looks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,15 +5,25 @@ use std::time::Duration;
 use crate::support::{Said, World, given};
 use futures_util::StreamExt;
 use tulbur_core::PaymentStatus;
-use tulbur_web::{Body, BodyStream, WebRequest, WebSettings};
+use tulbur_web::{Body, BodyStream, TrustedProxies, WebRequest, WebSettings};
 
 async fn events(world: &World, secret: &str) -> Result<BodyStream, u16> {
+    events_from(world, secret, None, &[]).await
+}
+
+async fn events_from(
+    world: &World,
+    secret: &str,
+    peer: Option<&str>,
+    headers: &[(&str, &str)],
+) -> Result<BodyStream, u16> {
     let request = WebRequest {
         method: "GET".into(),
         path: format!("/checkout/{secret}/events"),
         query: None,
-        headers: Vec::new(),
+        headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
         body: Vec::new().into(),
+        peer: peer.and_then(|peer| peer.parse().ok()),
     };
     let response = world.web.handle(request).await;
     match response.body {
@@ -110,6 +120,50 @@ async fn there_is_a_limit_and_a_place_is_given_back() {
     assert_eq!(events(&world, &secret).await.err(), Some(503));
     drop((two, three));
     drop(events(&world, &secret).await.unwrap());
+}
+
+#[tokio::test]
+async fn one_payment_leaves_places_for_the_others() {
+    let settings = WebSettings::default().most_streams(100).most_streams_per_payment(3);
+    let world = World::with("https://shop.example/", settings).await;
+    let (one, other) = (world.secret(&world.open().await), world.secret(&world.open().await));
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(events(&world, &one).await.unwrap());
+    }
+    assert_eq!(events(&world, &one).await.err(), Some(503));
+    drop(events(&world, &other).await.unwrap());
+    held.pop();
+    drop(events(&world, &one).await.unwrap());
+}
+
+#[tokio::test]
+async fn one_address_leaves_places_for_the_others() {
+    let proxies = TrustedProxies::new(["10.0.0.0/8"]).unwrap();
+    let settings = WebSettings::default().most_streams_per_address(2).trusted_proxies(proxies);
+    let world = World::with("https://shop.example/", settings).await;
+    let secret = world.secret(&world.open().await);
+    let held = async |peer: &str, forwarded: &str| {
+        events_from(&world, &secret, Some(peer), &[("x-forwarded-for", forwarded)]).await
+    };
+    let _one = held("10.0.0.1", "203.0.113.9").await.unwrap();
+    // Its own word about somebody else does not count.
+    let _two = held("203.0.113.9", "198.51.100.1").await.unwrap();
+    assert_eq!(held("10.0.0.2", "1.1.1.1, 203.0.113.9").await.err(), Some(503));
+    assert_eq!(held("203.0.113.9", "").await.err(), Some(503));
+    drop(held("10.0.0.1", "198.51.100.1").await.unwrap());
+}
+
+/// Behind a proxy that nobody named, all payers have its address.
+#[tokio::test]
+async fn a_proxy_that_nobody_named_shuts_nobody_out() {
+    let world =
+        World::with("https://shop.example/", WebSettings::default().most_streams_per_address(1)).await;
+    let secret = world.secret(&world.open().await);
+    let _one = events_from(&world, &secret, Some("10.0.0.1"), &[]).await.unwrap();
+    let _two = events_from(&world, &secret, Some("10.0.0.1"), &[]).await.unwrap();
+    let _three = events_from(&world, &secret, Some("203.0.113.9"), &[]).await.unwrap();
+    assert_eq!(events_from(&world, &secret, Some("203.0.113.9"), &[]).await.err(), Some(503));
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use tulbur_core::{
 };
 use tulbur_payments::sqlite::SqliteStore;
 use tulbur_payments::{OpenCardSetup, OpenPayment, PaymentRecord, Payments, SealingKeys, Status};
-use tulbur_web::{Body, Web, WebRequest, WebResponse, WebSettings};
+use tulbur_web::{Body, TrustedProxies, Web, WebRequest, WebResponse, WebSettings};
 
 pub const PAGE: Flow = Flow::new("page");
 pub const SETUP: Flow = Flow::new("save-card");
@@ -109,6 +109,12 @@ impl World {
         Self::with(public_url, settings).await
     }
 
+    /// With a trusted proxy on this machine.
+    pub async fn behind_a_proxy(public_url: &str) -> Self {
+        let proxies = TrustedProxies::new(["127.0.0.1"]).unwrap();
+        Self::with(public_url, WebSettings::default().trusted_proxies(proxies)).await
+    }
+
     pub async fn with(public_url: &str, settings: WebSettings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("shop.db")).await.unwrap();
@@ -195,6 +201,7 @@ impl World {
             query: query.map(str::to_owned),
             headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             body: body.to_vec().into(),
+            peer: None,
         };
         Answer::from(self.web.handle(request).await)
     }

@@ -117,7 +117,7 @@ pub async fn what_no_bank_sends_is_refused(address: SocketAddr) {
     let head = exchange(address, "HEAD", "/notify/till-1", &[], b"").await;
     assert_eq!(head.status, 405);
     let stranger = post(address, "/notify/till-3", &genuine).await;
-    assert_eq!(said(&stranger), (404, "no such notification address", TEXT));
+    assert_eq!(said(&stranger), (400, "Rejected", TEXT), "it does not tell which accounts there are");
 
     let mut large = genuine.clone();
     large.resize(tulbur_web::Web::BODY_LIMIT, b' ');

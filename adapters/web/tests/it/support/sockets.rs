@@ -71,6 +71,17 @@ pub async fn a_server_that_stops_waits_for_nobody_who_only_looks(
     tokio::time::timeout(Duration::from_secs(30), stop).await.expect("it stops");
 }
 
+/// `/own` prints it, behind a proxy on this machine.
+pub async fn a_handler_reads_the_payers_address(address: SocketAddr) {
+    let asked = async |headers: &[(&str, &str)]| {
+        let headers: Vec<_> =
+            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        exchange(address, "GET", "/own", &headers, b"").await.body
+    };
+    assert_eq!(asked(&[("x-forwarded-for", "1.1.1.1, 203.0.113.9")]).await, "Some(203.0.113.9)");
+    assert_eq!(asked(&[("forwarded", "for=1.1.1.1")]).await, "None");
+}
+
 pub async fn what_is_not_ours_stays_the_applications(address: SocketAddr) {
     let own = exchange(address, "GET", "/tulbur/own", &[], b"").await;
     assert_eq!(own.body, OWN);
