@@ -195,8 +195,10 @@ async fn no_secret_is_written_or_shown() {
     secrets.extend(
         ["sandbox-golomt-token", "sandbox-golomt-secret", CARD_NUMBER, key.trim()].map(str::to_owned),
     );
-    secrets
-        .extend(["sandbox-instore-secret", "sandbox-galaxy-key", "GO@2021", VISA_NUMBER].map(str::to_owned));
+    secrets.extend(
+        ["sandbox-instore-secret", "sandbox-galaxy-key", "sandbox-galaxy-salt", VISA_NUMBER]
+            .map(str::to_owned),
+    );
     secrets.push("planted-authorization".into());
 
     let mut written = files(&home);

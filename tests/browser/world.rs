@@ -39,7 +39,7 @@ const SECRETS: [&str; 5] = [
     "sandbox-golomt-secret",
     "sandbox-instore-secret",
     "sandbox-galaxy-key",
-    "GO@2021",
+    "sandbox-galaxy-salt",
 ];
 
 /// A browser, the shop that it visits, and the bank.

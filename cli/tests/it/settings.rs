@@ -51,7 +51,7 @@ async fn no_setting_of_an_account_is_quoted_when_it_is_refused() {
     let good: BTreeMap<&str, [(&str, &str); 2]> = BTreeMap::from([
         ("golomt-ecommerce", [("token", "\"t\""), ("secret", "\"s\"")]),
         ("golomt-instore", [("terminal", "\"13161272\""), ("secret", "\"s\"")]),
-        ("galaxy-pay", [("api_key", "\"k\""), ("salt", "\"s\"")]),
+        ("galaxy-pay", [("api_key", "\"k\""), ("salt", "\"s-with-16-letters\"")]),
     ]);
     for (account, good) in good {
         let mut settings = settings_of(account);

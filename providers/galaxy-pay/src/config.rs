@@ -66,6 +66,16 @@ pub struct GalaxyPayConfig {
     /// Further salts by which notifications may be signed, while Galaxy Pay changes from one to another.
     #[serde(default)]
     pub verification_salts: Vec<SecretString>,
+    /// **Weak.** Takes salts with fewer than 16 characters. A notification and a return show a text and its hash with the salt,
+    /// and a return passes through the payer's browser: a short salt is found from one of them in seconds, without asking
+    /// anybody, and its finder signs whatever they like. Ask Galaxy Pay for a longer one.
+    #[serde(default)]
+    pub accept_short_salt: bool,
+    /// Whether what a signed notification or return says is confirmed by a query before the order is told that it is paid.
+    /// On, because the signature is a hash that anybody can try salts against. A payment link cannot be asked about, so its
+    /// notification counts by itself.
+    #[serde(default = "confirm_before_paid")]
+    pub confirm_before_paid: bool,
     /// Where the gateway answers: `https`, or plain `http` on this machine. [`PRODUCTION`] if not set.
     #[serde(default = "production")]
     pub base_url: Url,
@@ -106,6 +116,23 @@ fn currencies() -> Vec<Currency> {
     vec![Currency::VND]
 }
 
+fn confirm_before_paid() -> bool {
+    true
+}
+
+/// A salt has to have so many characters: with 95 to choose from, that is as good as a key of 105 bits.
+const SALT_LENGTH: usize = 16;
+
+/// Refuses a salt that can be found by trying.
+fn check_length(setting: &'static str, salt: &SecretString) -> Result<()> {
+    if salt.expose_secret().chars().count() < SALT_LENGTH {
+        let why = "it has fewer than 16 characters, so that it can be found from one notification; ask Galaxy Pay for a \
+                   longer one, or set accept_short_salt and know that payments can be forged";
+        return Err(wrong(setting, why));
+    }
+    Ok(())
+}
+
 fn api_version() -> u8 {
     2
 }
@@ -121,6 +148,8 @@ impl GalaxyPayConfig {
             api_key,
             salt,
             verification_salts: Vec::new(),
+            accept_short_salt: false,
+            confirm_before_paid: confirm_before_paid(),
             base_url: production(),
             currencies: currencies(),
             api_version: api_version(),
@@ -146,6 +175,10 @@ impl GalaxyPayConfig {
         check_credential("salt", &self.salt)?;
         for salt in &self.verification_salts {
             check_credential("verification_salts", salt)?;
+        }
+        if !self.accept_short_salt {
+            check_length("salt", &self.salt)?;
+            self.verification_salts.iter().try_for_each(|salt| check_length("verification_salts", salt))?;
         }
         check_base("base_url", &self.base_url)?;
         if let Some(script) = &self.checkout_script {
@@ -176,7 +209,7 @@ mod tests {
     use super::*;
 
     fn config() -> GalaxyPayConfig {
-        GalaxyPayConfig::new("planted.key".into(), "planted@salt".into())
+        GalaxyPayConfig::new("planted.key".into(), "planted@salt-123".into())
     }
 
     #[test]
@@ -190,6 +223,24 @@ mod tests {
         config.token_method = Some(Method::Domestic);
         config.api_version = 1;
         assert!(config.check().is_ok());
+    }
+
+    #[test]
+    fn a_salt_that_can_be_found_by_trying_is_refused() {
+        let refused = |config: GalaxyPayConfig| {
+            let error = config.check().unwrap_err();
+            assert!(error.to_string().contains("accept_short_salt"), "{error}");
+            assert!(!error.to_string().contains("planted"), "{error}");
+            error.field().map(str::to_owned)
+        };
+        // The salt of the guide's own samples, and one character less than enough, whatever its bytes.
+        for short in ["GO@2021", "planted@salt-12", "\u{1ea1}\u{1ea1}\u{1ea1}\u{1ea1}\u{1ea1}\u{1ea1}"] {
+            let config = GalaxyPayConfig { salt: short.into(), ..config() };
+            assert_eq!(refused(config.clone()).as_deref(), Some("salt"));
+            assert!(GalaxyPayConfig { accept_short_salt: true, ..config }.check().is_ok());
+        }
+        let config = GalaxyPayConfig { verification_salts: vec!["planted".into()], ..config() };
+        assert_eq!(refused(config).as_deref(), Some("verification_salts"));
     }
 
     #[test]

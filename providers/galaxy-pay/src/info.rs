@@ -190,7 +190,10 @@ fn flows(config: &GalaxyPayConfig) -> Vec<FlowInfo> {
     // Asked by the gateway's own id only (G 2.3); what it answers about one that it does not know is unknown, and so
     // is how long a payer has.
     let asked = |flow, start, effect| {
-        FlowInfo::new(flow, start, effect, QueryBy::ProviderRef).proof(ProofBy::QueryOrSignedIpn)
+        // Its signature is a hash that anybody can try salts against.
+        FlowInfo::new(flow, start, effect, QueryBy::ProviderRef)
+            .proof(ProofBy::QueryOrSignedIpn)
+            .confirm_before_paid(config.confirm_before_paid)
     };
     let inert = |flow, start| asked(flow, start, FlowEffect::Inert).poll(page);
     let moving = |flow, start| asked(flow, start, FlowEffect::MovesMoney).poll(direct);

@@ -25,7 +25,7 @@ impl UnderTest for Galaxy {
     fn build(&self, keys: Keys, env: &BuildEnv) -> Result<Arc<dyn Provider>> {
         let (api_key, salt) = match keys {
             Keys::Own => (self.api_key.as_str(), self.salt.as_str()),
-            Keys::Other => ("another-key", "another-salt"),
+            Keys::Other => ("another-key", "another-salt-of-the-gateway"),
         };
         let mut config = GalaxyPayConfig::new(api_key.into(), salt.into());
         config.base_url = self.base_url.clone();

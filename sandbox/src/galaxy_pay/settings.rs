@@ -6,8 +6,8 @@ use std::fmt;
 pub const PROVIDER_ID: &str = "galaxy-pay";
 /// The API key that the sandbox takes unless told otherwise.
 pub const DEFAULT_API_KEY: &str = "sandbox-galaxy-key";
-/// The salt that the sandbox signs with unless told otherwise: the one that the guides' samples use.
-pub const DEFAULT_SALT: &str = "GO@2021";
+/// The salt that the sandbox signs with unless told otherwise. The guides' samples use a shorter one, which no account takes.
+pub const DEFAULT_SALT: &str = "sandbox-galaxy-salt";
 
 /// The gateway's side of the API, for one merchant.
 #[derive(Clone)]

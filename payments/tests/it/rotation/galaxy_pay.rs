@@ -53,6 +53,9 @@ impl HttpTransport for Gateway {
 
 async fn shop_with(gateway: &Arc<Gateway>, shop: &Shop, salt: &str, also: &[&str]) -> Payments {
     let mut config = GalaxyPayConfig::new("api-key".into(), salt.into());
+    // The secrets of these tests are short, and it is the signature that is to be seen to count.
+    config.accept_short_salt = true;
+    config.confirm_before_paid = false;
     config.verification_salts = also.iter().map(|salt| SecretString::from(*salt)).collect();
     let provider = GalaxyPay::new(account(), config, env(gateway.clone(), shop)).unwrap();
     payments_at(shop, Arc::new(provider)).await

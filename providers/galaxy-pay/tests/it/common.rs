@@ -18,7 +18,7 @@ use tulbur_galaxy_pay::{
 };
 
 pub(crate) const KEY: &str = "cGxhbnRlZA==.planted-api-key";
-pub(crate) const SALT: &str = "planted@salt";
+pub(crate) const SALT: &str = "planted@salt-of-common";
 pub(crate) const TOKEN: &str = "3235EAC3C7A94E1B8D2F6A5B4C3D2E1F0A9B";
 pub(crate) const CUSTOMER: &str = "eyJwbGFudGVk.customer-token.c2ln";
 pub(crate) const CARD: &str = "4012000033330026";
