@@ -7,7 +7,7 @@ use tulbur_core::{Money, Payment, PaymentStatus, Provider};
 
 use crate::check::List;
 use crate::counterpart::Deed;
-use crate::world::{Checked, World, ensure, fail};
+use crate::world::{Checked, World, ensure};
 
 pub(super) fn list(list: &mut List, provider: &dyn Provider) {
     if !provider.info().in_parts || provider.queries().is_none() {
@@ -93,8 +93,10 @@ async fn given_back(world: Arc<World>) -> Checked {
         "all of it went back, and {:?} is told",
         answer.refunded
     );
-    match answer.parts.iter().all(|part| part.returned) {
-        true => Ok(()),
-        false => fail("a movement that went back is told as if it were there"),
-    }
+    ensure!(
+        answer.parts.iter().all(|part| part.returned),
+        "a movement that went back is told as if it were there: {:?}",
+        answer.parts
+    );
+    Ok(())
 }

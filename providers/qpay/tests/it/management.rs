@@ -33,11 +33,11 @@ async fn an_invoice_is_cancelled_and_asked_about_once_more() {
 /// An empty answer may be one that was lost on the way.
 #[tokio::test]
 async fn an_empty_answer_leaves_open_what_happened() {
-    for answer in [http(200, ""), http(204, "")] {
+    for status in [200, 204] {
         let (qpay, script) = qpay();
-        script.then(answer.clone());
+        script.then(http(status, ""));
         assert_eq!(cancel(&qpay).await.unwrap_err().outcome(), Outcome::Unknown);
-        script.then(ok(&read(CARD, "PAID", "100.00"))).then(answer);
+        script.then(ok(&read(CARD, "PAID", "100.00"))).then(http(status, ""));
         let refund = qpay.refunds().unwrap().refund(&refund_request(CARD, "100")).await;
         assert_eq!(refund.unwrap_err().outcome(), Outcome::Unknown);
     }
