@@ -6,7 +6,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 use tulbur::Registry;
-use tulbur::core::ProviderInfo;
+use tulbur::core::{Asking, NotifyAddress, ProviderInfo, RefundPart};
 
 /// The options of `tulbur providers`.
 #[derive(Debug, Args)]
@@ -68,8 +68,61 @@ fn described(providers: &[ProviderInfo]) -> String {
         }
         // Writing to a text cannot fail.
         let _ = write!(text, "\n\n{} ({})\n{}", info.name, info.id, trimmed(&operations));
+        for rule in rules(info) {
+            let _ = write!(text, "\n* {rule}");
+        }
     }
     text
+}
+
+/// What an account of this provider is bound to, one rule a line.
+fn rules(info: &ProviderInfo) -> Vec<String> {
+    let mut rules = Vec::new();
+    rules.push(format!(
+        "references: {} to {} {}",
+        info.ref_rule.length().start(),
+        info.ref_rule.length().end(),
+        info.ref_rule.alphabet()
+    ));
+    if let Some(range) = &info.amounts {
+        rules.push(format!("amounts: {} to {}", range.start(), range.end()));
+    }
+    if let Some(rule) = info.description {
+        let ascii = if rule.ascii { ", ASCII only" } else { "" };
+        rules.push(format!("descriptions: at most {} characters{ascii}", rule.most));
+    }
+    if info.in_parts {
+        rules.push("a payer can pay one invoice in parts, and too much".to_owned());
+    }
+    if let Some(rule) = &info.refunds {
+        let part = match rule.part {
+            RefundPart::Any => "any amount",
+            RefundPart::Whole => "the whole payment",
+            RefundPart::WholePart => "one whole part of a payment",
+        };
+        let times = if rule.repeated { "several times" } else { "once" };
+        let window = rule
+            .window
+            .map_or_else(String::new, |window| format!(", for {} days", window.as_secs() / 86_400));
+        rules.push(format!("refunds: {part}, {times}{window}"));
+    }
+    if let Some(rule) = &info.captures {
+        rules.push(format!(
+            "captures: {}",
+            if rule.partial { "any amount that is held" } else { "all that is held" }
+        ));
+    }
+    rules.push(match info.notify {
+        NotifyAddress::None => "notifications: none".to_owned(),
+        NotifyAddress::PerAccount => {
+            "notifications: to one address that is registered with the provider".to_owned()
+        }
+        NotifyAddress::PerPayment => "notifications: to an address of each payment".to_owned(),
+    });
+    if info.flows.iter().any(|flow| flow.asking == Asking::OnHint) {
+        rules.push("asked on a hint, while somebody looks, and at the end, never by a schedule".to_owned());
+    }
+    rules
 }
 
 /// A table without the blanks that fill its lines.
@@ -115,5 +168,6 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(text.lines().all(|line| line == line.trim_end()));
+        assert!(text.contains("* references: 1 to 36 letters A-Z a-z, digits and hyphens"), "{text}");
     }
 }

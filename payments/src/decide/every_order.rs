@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use tulbur_core::{
-    AccountName, CardInfo, Currency, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart, Language, MerchantRef,
-    Money, NotFound, OperationRef, OperationState, OrderRef, Outcome, PaymentRef, Poll, ProofBy, QueryBy,
-    Refund, RefundStatus, Timestamp,
+    AccountName, Asking, CardInfo, ChargeRef, Currency, ErrorKind, Flow, FlowEffect, FlowInfo, FlowStart,
+    Language, MerchantRef, Money, NotFound, OperationRef, OperationState, OrderRef, Outcome, PaidPart,
+    Payment, PaymentRef, Poll, ProofBy, QueryBy, Refund, RefundStatus, Timestamp,
 };
 
 use super::{Answer, Fact, Failure, Situation, decide};
@@ -30,6 +30,8 @@ pub(super) enum Move {
     Refused,
     Abandoned,
     Says(Source, Status),
+    /// A question is answered by what came in parts: hundredths of what was asked for, and whether each went back.
+    Came(&'static [(i64, bool)]),
     OtherAmount,
     NotFound,
     CannotAsk,
@@ -269,6 +271,24 @@ pub(super) fn says(source: Source, status: Status, amount: Money, reference: &Pa
     }
 }
 
+/// What a query says of a payment that comes in parts.
+fn came(parts: &[(i64, bool)], reference: &PaymentRef) -> Proven {
+    let part = |(number, (share, returned)): (usize, &(i64, bool))| {
+        let name = ChargeRef::parse(format!("part-{number}")).expect("it is a name");
+        let mut part = PaidPart::new(name, Money::from_minor(amount().minor() * share / 100, Currency::MNT));
+        part.returned = *returned;
+        part
+    };
+    let parts = parts.iter().enumerate().map(part).collect();
+    let payment = Payment::of_parts(reference.clone(), amount(), parts).expect("they have a sum");
+    Proven {
+        amount: payment.amount,
+        refunded: payment.refunded,
+        parts: payment.parts,
+        ..says(Source::Query, payment.status.into(), amount(), reference)
+    }
+}
+
 fn answered(answer: Answer) -> Fact {
     Fact::Answered { owner: OWNER.to_owned(), answer }
 }
@@ -296,6 +316,7 @@ fn fact_of(world: &World, which: usize, next: Move) -> Option<Fact> {
         Move::Opened | Move::Lost | Move::Refused | Move::Later => return None,
         Move::Abandoned => Fact::Abandoned,
         Move::Says(source, status) => proven(says(source, status, amount(), &payment.reference)),
+        Move::Came(parts) => proven(came(parts, &payment.reference)),
         Move::OtherAmount => {
             let other = Money::from_minor(1, Currency::MNT);
             proven(says(Source::Query, Status::Paid, other, &payment.reference))
@@ -377,6 +398,10 @@ pub(super) fn step(rules: &Rules, before: &World, which: usize, next: Move) -> O
     }
     let fact = fact_of(before, which, next)?;
     let proves = match &fact {
+        Fact::Proven(proven, _) if !proven.parts.is_empty() => {
+            let there = proven.parts.iter().filter(|part| !part.returned).map(|part| part.amount.minor());
+            there.sum::<i64>() >= amount().minor()
+        }
         Fact::Proven(proven, _) => proven.status == Status::Paid && proven.amount == Some(amount()),
         Fact::Declared { paid, .. } => *paid,
         Fact::Answered { answer: Answer::Payment(proven), .. } => proven.status == Status::Paid,
@@ -442,6 +467,16 @@ fn holds(rules: &Rules, before: &World, after: &World, path: &[(usize, Move)]) {
                 !unresolved || unknown || may_be_charged,
                 "{path:?}: listed, and the provider has told what became of it"
             );
+        }
+        let mismatch = format!("{}/{}", AttentionKind::AmountMismatch, payment.id);
+        let is_listed = after.listed.iter().any(|key| key.starts_with(&mismatch));
+        if payment.received().is_some() {
+            assert!(
+                !payment.status.is_failed() || is_listed,
+                "{path:?}: it ended, and what came is not listed"
+            );
+            let over = payment.status.is_open() && payment.ask_at.is_none();
+            assert!(!over || is_listed, "{path:?}: nobody asks any more, and what came is not listed");
         }
         let is_stuck = unknown && payment.status.is_open() && payment.ask_at.is_none();
         assert!(!is_stuck || unresolved, "{path:?}: never asked about again, and nobody is told");
@@ -523,6 +558,36 @@ fn one_payment() {
         (FlowEffect::Inert, QueryBy::Nothing),
     ] {
         let visited = explore(&rules(effect, query_by), world(1, None), &moves());
+        assert!(visited > 10_000, "only {visited} steps");
+    }
+}
+
+/// A part, all of it, too much, and money that went back, however they are mixed with the rest.
+#[test]
+fn money_in_parts() {
+    let all = [
+        Move::Opened,
+        Move::Lost,
+        Move::Came(&[]),
+        Move::Came(&[(60, false)]),
+        Move::Came(&[(60, false), (40, false)]),
+        Move::Came(&[(60, false), (70, false)]),
+        Move::Came(&[(60, true)]),
+        Move::Came(&[(100, true)]),
+        Move::Came(&[(60, true), (100, false)]),
+        Move::Says(Source::Query, Status::Canceled),
+        Move::NotFound,
+        Move::CannotAsk,
+        Move::GivenUp,
+        Move::Hinted,
+        Move::Later,
+        Move::PersonSaysPaid,
+        Move::PersonSaysNot,
+    ];
+    for asking in [Asking::BySchedule, Asking::OnHint] {
+        let mut rules = rules(FlowEffect::Inert, QueryBy::ProviderRef);
+        rules.flow = rules.flow.asking(asking);
+        let visited = explore(&rules, world(1, None), &all);
         assert!(visited > 10_000, "only {visited} steps");
     }
 }

@@ -168,8 +168,8 @@ fn question_without_a_hint(
         let is_over = payment.operation == OperationState::Refused || late <= now;
         return (!is_over).then_some(late);
     }
-    if payment.mismatch.is_some() || payment.received().is_some() && is_over(payment, schedule, now) {
-        // A person decides; what comes later is told by a hint.
+    if payment.mismatch.is_some() {
+        // It is listed, and a person decides; what comes later is told by a hint.
         return None;
     }
     let end =
