@@ -7,11 +7,18 @@ use super::{can_be_asked, may_be_charged};
 use crate::model::event::{AttentionKind, Source};
 use crate::model::record::{EndedBy, Status};
 
+/// So many questions in a row that a notification called for may fail before a person is told.
+const UNBELIEVED: u32 = 3;
+
 impl Step<'_> {
     /// Something unproven came: it makes us ask, or look where nothing can be asked.
     pub(super) fn hinted(&mut self, source: Source, what: &str) {
         self.touched = true;
         if self.situation.flow.asking == Asking::OnHint {
+            if self.payment.hints == 0 {
+                // Questions that nobody called for do not slow down those that this one calls for.
+                self.payment.asked = 0;
+            }
             self.payment.hints = self.payment.hints.saturating_add(1);
         }
         if self.situation.flow.query_by == QueryBy::Nothing {
@@ -93,6 +100,10 @@ impl Step<'_> {
             let schedule = self.situation.schedule;
             let goes_on = self.now().since(self.payment.changed_at) < schedule.give_up_after;
             self.payment.ask_at = goes_on.then(|| self.now().after(schedule.longest_wait));
+            if self.payment.hints > 0 {
+                self.payment.asked = self.payment.asked.saturating_add(1);
+                self.list_what_is_overdue();
+            }
             return;
         }
         self.ask_again();
@@ -185,6 +196,13 @@ pub(crate) fn overdue(
         return Some((
             AttentionKind::UnresolvedOperation,
             "it may be charged, and the provider does not say that it is final; look it up with the provider",
+        ));
+    }
+    if flow.asking == Asking::OnHint && payment.hints > 0 && payment.asked >= UNBELIEVED && old {
+        return Some((
+            AttentionKind::Unproven,
+            "a notification calls for a question, and none of the provider's answers could be read or believed; look it \
+             up with the provider",
         ));
     }
     let since_paid = payment.paid_at.map(|at| now.since(at)).unwrap_or_default();

@@ -19,6 +19,9 @@ impl Step<'_> {
         }
         if proven.source == Source::Query {
             // Every hint that came before the question is answered by it.
+            if self.payment.hints > 0 {
+                self.resolve(self.key_of_payment(AttentionKind::Unproven));
+            }
             self.payment.hints = 0;
         }
         self.note_parts(proven);

@@ -126,7 +126,9 @@ pub(crate) fn next_question(
         |since: Timestamp| now.since(since) < schedule.give_up_after || payment.asked < LEAST_QUESTIONS;
     if payment.status.is_success() {
         let since = payment.paid_at.unwrap_or(payment.changed_at);
-        return (!payment.confirmed && goes_on(since)).then(|| by_age(since));
+        // A hint of a further part that could not be asked about yet.
+        let is_hinted = flow.asking == Asking::OnHint && payment.hints > 0;
+        return ((!payment.confirmed || is_hinted) && goes_on(since)).then(|| by_age(since));
     }
     if payment.mismatch.is_some() && payment.status.is_open() {
         return goes_on(payment.changed_at).then(|| by_age(payment.changed_at));

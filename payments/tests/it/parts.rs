@@ -224,6 +224,74 @@ async fn a_repeated_hint_asks_again_while_it_is_not_paid() {
     assert_eq!((shop.queries(), shop.now(&payment).await.status), (2, Status::Paid));
 }
 
+/// Neither forgotten nor asked about for ever without a word: a person looks it up.
+#[tokio::test]
+async fn a_hint_that_finds_no_answer_is_listed_until_there_is_one() {
+    let shop = Shop::open().await;
+    let payment = shop.invoice(1000).await;
+    shop.clock.advance(Duration::from_mins(61));
+    shop.books().down = true;
+    shop.hint(&payment, "id=1").await;
+    shop.work().await;
+    assert!(shop.listed().await.is_empty(), "it may be a moment's trouble");
+    for _ in 0..30 {
+        shop.clock.advance(Duration::from_mins(1));
+        shop.work().await;
+    }
+    assert_eq!(shop.listed().await, [AttentionKind::Unproven]);
+    assert!((3..=10).contains(&shop.queries()), "it is asked ever more seldom: {}", shop.queries());
+    // A further hint changes nothing about that.
+    shop.hint(&payment, "id=2").await;
+    assert_eq!(shop.listed().await, [AttentionKind::Unproven]);
+    shop.books().down = false;
+    shop.clock.advance(Duration::from_mins(20));
+    shop.work().await;
+    assert_eq!(shop.now(&payment).await.status, Status::Expired);
+    assert!(shop.listed().await.is_empty());
+}
+
+/// What has ended can be paid late, and that must not stay unknown either.
+#[tokio::test]
+async fn a_late_hint_that_finds_no_answer_is_listed_too() {
+    let shop = Shop::open().await;
+    let payment = shop.invoice(1000).await;
+    shop.payments.cancel(&payment.id).await.unwrap();
+    shop.books().down = true;
+    shop.clock.advance(Duration::from_mins(90));
+    shop.pays(&payment, part("1", 1000, "P2P"));
+    shop.hint(&payment, "id=1").await;
+    for _ in 0..6 {
+        shop.clock.advance(Duration::from_mins(5));
+        shop.work().await;
+    }
+    assert_eq!(shop.listed().await, [AttentionKind::Unproven]);
+    shop.books().down = false;
+    shop.clock.advance(Duration::from_mins(20));
+    shop.work().await;
+    assert_eq!((shop.now(&payment).await.status, shop.paid()), (Status::Paid, 1));
+    assert!(shop.listed().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_hint_of_more_for_what_is_paid_is_asked_about_until_it_is_answered() {
+    let shop = Shop::open().await;
+    let payment = shop.invoice(1000).await;
+    shop.pays(&payment, part("1", 1000, "P2P"));
+    shop.hint(&payment, "id=1").await;
+    assert_eq!((shop.queries(), shop.now(&payment).await.status), (1, Status::Paid));
+    shop.books().down = true;
+    shop.pays(&payment, part("2", 50, "P2P"));
+    shop.hint(&payment, "id=2").await;
+    shop.books().down = false;
+    for _ in 0..200 {
+        shop.clock.advance(Duration::from_mins(20));
+        shop.work().await;
+    }
+    assert_eq!(shop.now(&payment).await.taken(), Some(mnt(1050)));
+    assert_eq!((shop.listed().await, shop.paid()), (vec![AttentionKind::Overpaid], 1));
+    assert_eq!(shop.queries(), 3, "the hint, the one that failed, and the one that was answered");
+}
+
 #[tokio::test]
 async fn it_is_paid_once_all_of_it_is_there() {
     let shop = Shop::open().await;
