@@ -25,7 +25,7 @@ fn json_has_everything_in_one_line() {
     let providers: Value = serde_json::from_str(&text).unwrap();
     let ids: Vec<_> =
         providers.as_array().unwrap().iter().map(|provider| provider["id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["galaxy-pay", "golomt-ecommerce", "golomt-instore"]);
+    assert_eq!(ids, ["galaxy-pay", "golomt-ecommerce", "golomt-instore", "qpay"]);
     let operations = providers[0]["operations"].as_array().unwrap();
     assert!(operations.len() >= 8, "{text}");
     assert!(
