@@ -11,6 +11,8 @@ mod every_order;
 pub(crate) mod fact;
 pub(crate) mod intents;
 mod known;
+#[cfg(test)]
+mod must_hold;
 mod opening;
 mod operations;
 mod parts;
@@ -19,6 +21,8 @@ pub(crate) mod proven;
 mod right_values;
 pub(crate) mod situation;
 mod step;
+#[cfg(test)]
+mod worlds;
 
 pub(crate) use asking::awaits_decision;
 pub(crate) use fact::{Answer, Fact, Failure};

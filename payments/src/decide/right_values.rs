@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tulbur_core::{FlowEffect, OperationState, QueryBy};
 
-use super::every_order::{Move, Rules, Told, World, amount, rules, says, step, world};
+use super::worlds::{Move, Rules, Told, World, amount, rules, says, step, world};
 use super::{Fact, Situation, decide, lease_is_over, write_lease};
 use crate::model::event::Source;
 use crate::model::operation::OperationKind;
