@@ -84,7 +84,7 @@ async fn every_request_vector_passes_over_a_socket() {
 /// The bytes of one vector with the signature of another: what only looks alike is refused.
 #[tokio::test]
 async fn the_same_object_in_other_bytes_needs_another_signature() {
-    let sandbox = Sandbox::builder().start().await.unwrap();
+    let sandbox = Sandbox::builder().plugin(GalaxyPay::new().salt("GO@2021")).start().await.unwrap();
     let shop = Shop::of(&sandbox);
     let gateway = sandbox.provider(super::support::GATEWAY).unwrap();
     let find = |name: &str| vectors().into_iter().find(|vector| vector["name"] == name).unwrap();
