@@ -194,6 +194,7 @@ fn new_record(situation: &OpeningSituation<'_>, opening: &Opening, named: &Named
         said_paid: false,
         parts: Vec::new(),
         hints: 0,
+        waiting_card: None,
         was_held: false,
         overdue: false,
         owner: Some(named.owner.clone()),

@@ -25,10 +25,12 @@ impl Step<'_> {
             self.payment.hints = 0;
         }
         self.note_parts(proven);
-        if self.waits_for_confirmation(proven)
-            || self.is_given_back_already(proven)
-            || !self.amount_fits(proven)
-        {
+        if self.waits_for_confirmation(proven) {
+            // Its card too: a query may not bring it again.
+            self.payment.waiting_card = card.map(Box::new).or(self.payment.waiting_card.take());
+            return;
+        }
+        if self.is_given_back_already(proven) || !self.amount_fits(proven) {
             return;
         }
         match proven.status {
@@ -160,7 +162,8 @@ impl Step<'_> {
         if proven.source == Source::Query {
             self.payment.confirmed = true;
         }
-        self.keep_card(card);
+        let waiting = self.payment.waiting_card.take().map(|card| *card);
+        self.keep_card(card.or(waiting));
         self.note_captured(proven);
         self.payment.operation = OperationState::Succeeded;
         if self.payment.status.is_success() {

@@ -190,6 +190,7 @@ impl<'a> Step<'a> {
         self.touched = true;
         self.payment.status = status;
         self.payment.ended_by = Some(by);
+        self.payment.waiting_card = None;
         self.payment.next.clear();
         self.reschedule();
         self.event(match status {

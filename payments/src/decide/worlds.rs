@@ -191,6 +191,7 @@ pub(super) fn world(payments: usize, operation: Option<OperationKind>) -> World 
             said_paid: false,
             parts: Vec::new(),
             hints: 0,
+            waiting_card: None,
             was_held: false,
             overdue: false,
             owner: Some(OWNER.to_owned()),

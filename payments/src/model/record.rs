@@ -262,6 +262,9 @@ pub struct PaymentRecord {
     /// The movements of money that the provider tells of, where a payer can pay in several.
     #[serde(default)]
     pub parts: Vec<PaidPart>,
+    /// The card that a signed notification brought, which counts only once a query says that it is paid.
+    #[serde(default)]
+    pub(crate) waiting_card: Option<Box<CardRecord>>,
     /// How many hints came since the provider was asked, where it is asked on hints alone.
     #[serde(default)]
     pub(crate) hints: u32,
@@ -392,7 +395,7 @@ pub struct Card {
 }
 
 /// A saved card with its sealed token, as stored.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CardRecord {
     /// The card.
     pub card: Card,

@@ -81,6 +81,7 @@ pub(super) fn payment(name: &str, of: &str) -> PaymentRecord {
         said_paid: false,
         parts: Vec::new(),
         hints: 0,
+        waiting_card: None,
         was_held: false,
         overdue: false,
         lease_until: None,

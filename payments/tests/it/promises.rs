@@ -448,6 +448,36 @@ async fn a_card_saved_with_a_payment_comes_with_the_notification() {
     assert_eq!(shop.payments.cards(&customer).await.unwrap().len(), 1);
 }
 
+/// Only the notification brings the card, and it counts once a query says that it is paid: then the card is there too.
+#[tokio::test]
+async fn a_card_waits_with_the_notification_that_brought_it() {
+    let mut shop = Shop::open().await;
+    let mut bank = crate::support::Bank::new("bank");
+    bank.state = std::sync::Arc::clone(&shop.bank);
+    bank.confirm_before_paid();
+    shop.payments = crate::support::builder(&shop.folder.path().join("shop.db"), &shop.clock)
+        .await
+        .account(std::sync::Arc::new(bank))
+        .handler("told", shop.told.clone())
+        .build()
+        .await
+        .unwrap();
+    shop.bank.lock().unwrap().saves_cards = true;
+    let customer = CustomerRef::parse("customer").unwrap();
+    let payment = shop.payments.open(shop.request("1", 1500).save_card_for(customer.clone())).await.unwrap();
+    shop.entry(&reference(&payment), |entry| entry.saved = false);
+    shop.bank.lock().unwrap().down = true;
+    shop.notify(&Shop::body(&reference(&payment), "000", "1500.00")).await;
+    shop.settle().await;
+    assert_eq!(shop.payments.payment(&payment.id).await.unwrap().status, Status::Pending);
+    assert!(shop.payments.cards(&customer).await.unwrap().is_empty(), "it counts with the payment");
+    shop.bank.lock().unwrap().down = false;
+    shop.pay(&reference(&payment));
+    shop.work_for_days().await;
+    assert_eq!(shop.payments.payment(&payment.id).await.unwrap().status, Status::Paid);
+    assert_eq!(shop.payments.cards(&customer).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn nothing_secret_is_in_the_database_or_printed() {
     let shop = Shop::open().await;

@@ -160,6 +160,11 @@ impl Bank {
         Self { info, keys, state: Arc::default() }
     }
 
+    /// "Paid" by a notification counts only once a query has said so.
+    pub fn confirm_before_paid(&mut self) {
+        self.info.flows[0] = self.info.flows[0].clone().confirm_before_paid(true);
+    }
+
     /// The request has come, and waits as long as the test says.
     async fn hang(&self, how: fn(&State) -> Write) {
         self.state.lock().unwrap().hanging += 1;
