@@ -234,7 +234,7 @@ async fn a_display_shows_what_a_customer_needs_and_nothing_to_press() {
     let page = world.get(&format!("/display/{}", world.secret(&record))).await;
     at(&page, "<html lang=\"vi\">");
     at(&page, "1,500 ₮");
-    at(&page, "viewBox=\"0 0 45 45\"");
+    at(&page, "viewBox=\"0 0 53 53\"");
     at(&page, "role=\"timer\"");
     at(&page, "Quét mã QR");
     at(&page, &format!("data-events=\"/tulbur/checkout/{}/events\"", world.secret(&record)));
