@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tulbur_core::{RefundPart, 
+use tulbur_core::{
     Ability, AccountName, Alphabet, Evidence, Flow, FlowEffect, FlowInfo, FlowStart, Language, Money,
-    NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundRule, Way,
+    NotifyAddress, OperationInfo, Poll, ProofBy, ProviderId, ProviderInfo, QueryBy, RefRule, RefundPart,
+    RefundRule, Way,
 };
 
 use crate::ID;

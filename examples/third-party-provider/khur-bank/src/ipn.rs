@@ -1,9 +1,9 @@
 //! Reads the bank's notifications (BANK.md, section 5), and the return of the payer's browser (6).
 
 use tulbur_core::wire::read;
-use tulbur_core::{Voucher, 
+use tulbur_core::{
     Channel, Delivery, Error, ErrorKind, IpnEvent, IpnOutcome, IpnProvider, MerchantRef, Proof, Reply,
-    Result, Subject,
+    Result, Subject, Voucher,
 };
 
 use crate::client::KhurBank;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use khur_bank::{ID, KhurBank, KhurBankConfig};
 use khur_bank_sandbox::{MERCHANT, SECRET};
-use tulbur_core::{Voucher, 
+use tulbur_core::{
     AccountName, CallbackUrl, Channel, CreateInvoice, Currency, Delivery, ErrorKind, Language, MerchantRef,
     Money, NextAction, Outcome, PaymentStatus, Proof, Provider, ProviderFactory, RandomIds, ReturnUrls, Url,
+    Voucher,
 };
 use tulbur_sandbox::Sandbox;
 
