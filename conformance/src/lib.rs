@@ -19,6 +19,7 @@
 //! For a provider's own tests there is a [`Script`]: a transport whose answers the test gives, and the writings of a card
 //! number ([`CARD_WRITINGS`]).
 
+mod book;
 mod broken;
 mod check;
 mod checks;
@@ -33,16 +34,19 @@ mod sandbox;
 mod script;
 mod spots;
 mod suite;
+mod unanswered;
 mod under_test;
 mod wire;
 mod world;
 mod writings;
 
+pub use book::BookPage;
 pub use check::{Check, Verdict};
 pub use counterpart::{Books, Counterpart, CounterpartError, Deed, OtherSideFault, Skill};
 #[cfg(feature = "sandbox-control")]
 pub use sandbox::{SandboxCounterpart, Step};
 pub use script::{Script, Scripted, printed};
 pub use suite::{Report, Suite, main};
+pub use unanswered::UNANSWERED;
 pub use under_test::{Acknowledgements, AnswerRules, Keys, Member, NotificationRules, Returned, UnderTest};
 pub use writings::CARD_WRITINGS;

@@ -152,7 +152,7 @@ pub struct IpnEvent {
 impl IpnEvent {
     /// A genuine test message of the provider: nothing follows from it.
     pub fn test_message() -> Self {
-        let event = Self::new(Subject::default(), Proof::Hint(Voucher::Nobody), "test");
+        let event = Self::new(Subject::default(), Proof::Hint(Voucher::None), "test");
         Self { is_test: true, ..event }
     }
 

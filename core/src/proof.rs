@@ -94,10 +94,10 @@ pub enum Voucher {
     /// A checksum was right, although it does not cover everything.
     Checksum,
     /// The secret in the address that it came to, which one payment has: for providers that sign nothing. It says so
-    /// only where the notification came to such an address; elsewhere it is [`Nobody`](Self::Nobody).
+    /// only where the notification came to such an address; elsewhere it is [`None`](Self::None).
     Address,
-    /// Nobody: anybody can have sent it.
-    Nobody,
+    /// Nothing vouches for it: anybody can have sent it.
+    None,
 }
 
 /// A function that reads one text of a message.

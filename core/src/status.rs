@@ -228,9 +228,9 @@ impl Payment {
         }
     }
 
-    /// What is known of an invoice by the movements of money for it: paid once all that came reaches `asked`, pending
-    /// before that. What came in all is the amount; what went back of it is told beside it, and money that went back
-    /// before it was known here fulfils no order.
+    /// An invoice whose state follows from its parts. It is paid when the sum of all parts reaches `asked`. Before that it
+    /// is pending. `amount` is the sum of all parts, `refunded` the sum of the returned ones. The engine fulfils no order
+    /// with money that was returned before it was known.
     ///
     /// More than was asked for is paid. Less than was asked for is never paid, however the provider calls it.
     ///

@@ -16,7 +16,7 @@ use crate::counter::Counter;
 use crate::pages::{self, Answer, Buy, Failure, Head, PayAgain, Shop, Told};
 use crate::{Result, Stopping};
 
-/// Serves until it is asked to stop, and whoever is being answered has been.
+/// Serves until it is asked to stop. Answers that have begun are finished.
 pub(crate) async fn serve(listener: TcpListener, shop: Shop, pages: Web, stopping: Stopping) -> Result<()> {
     let (shop, mounted) = (Data::new(shop), pages.clone());
     let app = move || {

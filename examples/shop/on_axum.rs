@@ -15,7 +15,7 @@ use crate::counter::Counter;
 use crate::pages::{self, Answer, Buy, Failure, Head, PayAgain, Shop, Told};
 use crate::{Result, Stopping, serving};
 
-/// Serves until it is asked to stop, and whoever is being answered has been.
+/// Serves until it is asked to stop. Answers that have begun are finished.
 pub(crate) async fn serve(listener: TcpListener, shop: Shop, web: Web, stopping: Stopping) -> Result<()> {
     listener.set_nonblocking(true)?;
     let listener = tokio::net::TcpListener::from_std(listener)?;

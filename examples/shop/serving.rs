@@ -21,7 +21,7 @@ const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// So long accepting waits when the process has no more connections to give.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves until `stopping` ends, and whoever is being answered has been.
+/// Serves until `stopping` ends. Answers that have begun are finished.
 pub(crate) async fn serve(listener: TcpListener, app: Router, stopping: impl Future<Output = ()>) {
     let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();

@@ -35,8 +35,8 @@ pub(crate) enum Page {
 impl<'a> Route<'a> {
     /// What a path leads to, if anything.
     ///
-    /// Nothing is decoded: no name or secret that exists needs it. Doubled slashes and one at the end are as if they were not
-    /// there: whoever types an address at a provider's side, or joins it from parts, gets them easily.
+    /// Nothing is decoded: no name or secret that exists needs it. Doubled slashes and a slash at the end count for nothing,
+    /// because an address that a person types, or that a program joins from parts, often has them.
     pub(crate) fn find(path: &'a str) -> Option<Self> {
         let mut parts = path.strip_prefix('/')?.split('/').filter(|part| !part.is_empty());
         let room = parts.next()?;

@@ -202,7 +202,7 @@ mod tests {
     impl IpnProvider for Fake {
         fn verify(&self, _: &tulbur_core::Delivery<'_>) -> Result<IpnEvent> {
             let subject = tulbur_core::Subject::provider(tulbur_core::ProviderRef::parse("p-1")?);
-            Ok(IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "result"))
+            Ok(IpnEvent::new(subject, Proof::Hint(Voucher::None), "result"))
         }
         fn acknowledge(&self, outcome: IpnOutcome<'_>) -> Reply {
             match outcome {

@@ -442,7 +442,7 @@ async fn forged_return(world: Arc<World>) -> Checked {
     if let Ok(event) = ipn(&*world.provider)?.verify(&delivery) {
         let proven = facts(&event);
         ensure!(proven.is_none(), "anybody can type this address, and it proves {proven:?}");
-        let hinted = matches!(event.proof, Proof::Hint(Voucher::Nobody));
+        let hinted = matches!(event.proof, Proof::Hint(Voucher::None));
         ensure!(hinted, "a return without a checksum was called checked");
     }
     Ok(())

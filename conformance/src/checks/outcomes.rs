@@ -293,7 +293,10 @@ async fn done_once(world: Arc<World>, op: Op, fault: OtherSideFault) -> Checked 
     world.counterpart.fault(fault, &path, &reference).await?;
     let result = ready.run(&world).await;
     let received = world.counterpart.received(&path, &reference).await? - before;
-    ensure!(received >= 1, "the ordered fault never struck: nothing about {reference} arrived at {path}");
+    ensure!(
+        received >= 1,
+        "the fault was ordered and did not happen: no request about {reference} arrived at {path}"
+    );
     if learnt.effect != Effect::Keyed {
         ensure!(received == 1, "the other side received it {received} times");
         let error = error_of("an answer that was lost", result)?;
@@ -335,7 +338,10 @@ async fn wrongly_signed(world: Arc<World>, op: Op) -> Checked {
     let result = ready.run(&world).await;
     if world.counterpart.can(Skill::Requests) {
         let received = world.counterpart.received(&path, reference).await?;
-        ensure!(received >= 1, "the ordered fault never struck: nothing about {reference} arrived at {path}");
+        ensure!(
+            received >= 1,
+            "the fault was ordered and did not happen: no request about {reference} arrived at {path}"
+        );
     }
     let error = error_of("a wrongly signed answer", result)?;
     check_outcome(op, "with a wrongly signed answer", &error, lost(op))?;

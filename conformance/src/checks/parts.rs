@@ -65,7 +65,7 @@ async fn more(world: Arc<World>) -> Checked {
     world.act(Deed::PayMore, &payment.merchant_ref).await?;
     let answer = world.query(&payment).await?;
     let came = sum(&answer)?;
-    ensure!(came > world.amount().minor(), "more than {} came, and {came} is told", world.amount());
+    ensure!(came > world.amount().minor(), "more than {} came, and the answer says {came}", world.amount());
     is_paid(&answer, came)
 }
 

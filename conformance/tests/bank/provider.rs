@@ -520,7 +520,7 @@ impl IpnProvider for ToyBank {
             }
             let subject = Subject::merchant(MerchantRef::parse(document.reference.as_str())?);
             let claimed = document.code.as_deref().map(|code| self.status(Some(code)));
-            let event = IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "return");
+            let event = IpnEvent::new(subject, Proof::Hint(Voucher::None), "return");
             return Ok(event.with_claim(claimed, None, document.code.as_deref()));
         }
         if delivery.method != "POST" || delivery.body.len() > 10_000 {

@@ -7,7 +7,7 @@ use super::{can_be_asked, may_be_charged};
 use crate::model::event::{AttentionKind, Source};
 use crate::model::record::{EndedBy, Status};
 
-/// So many questions in a row that a notification called for may fail before a person is told.
+/// The number of failed questions after a notification, one after the other, at which the payment is listed.
 const UNBELIEVED: u32 = 3;
 
 impl Step<'_> {

@@ -47,7 +47,7 @@ pub(super) fn holds(rules: &Rules, before: &World, after: &World, path: &[(usize
             assert!(!over || is_listed, "{path:?}: nobody asks any more, and what came is not listed");
         }
         let is_stuck = unknown && payment.status.is_open() && payment.ask_at.is_none();
-        assert!(!is_stuck || unresolved, "{path:?}: never asked about again, and nobody is told");
+        assert!(!is_stuck || unresolved, "{path:?}: it is never asked about again, and it is not listed");
     }
     if let Some(operation) = &after.operation {
         let key = format!("{}/{}", AttentionKind::UnresolvedOperation, operation.operation_ref);

@@ -87,7 +87,7 @@ impl Inner {
                 // A hint is repeated where the provider's own books were not ready for the first question.
                 let again = match &event.proof {
                     Proof::Signed(_) => None,
-                    Proof::Hint(Voucher::Nobody) => Some(reason),
+                    Proof::Hint(Voucher::None) => Some(reason),
                     Proof::Hint(_) => Some(Reason::Looking),
                 };
                 let ask = again.filter(|_| !completed).map(|reason| (record.clone(), reason));
@@ -328,7 +328,7 @@ impl Inner {
 
 /// Whether anybody could have sent it.
 pub(crate) fn is_anybodys(event: &IpnEvent) -> bool {
-    matches!(event.proof, Proof::Hint(Voucher::Nobody))
+    matches!(event.proof, Proof::Hint(Voucher::None))
 }
 
 /// By what a repeat is recognised. What anybody can send never meets what is genuine, and has one row for each payment
@@ -358,7 +358,7 @@ fn said_by(event: &IpnEvent) -> String {
         Proof::Signed(_) => format!("signed, says {}", claim_of(event)),
         Proof::Hint(Voucher::Checksum) => format!("says {}", claim_of(event)),
         Proof::Hint(Voucher::Address) => format!("came to a payment's own address, says {}", claim_of(event)),
-        Proof::Hint(Voucher::Nobody) => format!("not signed, says {}", claim_of(event)),
+        Proof::Hint(Voucher::None) => format!("not signed, says {}", claim_of(event)),
     }
 }
 

@@ -236,7 +236,7 @@ pub(crate) fn names(event: &IpnEvent) -> (Option<&MerchantRef>, Option<&Provider
 /// Takes the address's word for a message only where it came to an address with a payment's secret.
 pub(crate) fn vouched_by_its_address(mut event: IpnEvent, address_of: Option<&PaymentRecord>) -> IpnEvent {
     if matches!(event.proof, Proof::Hint(Voucher::Address)) && address_of.is_none() {
-        event.proof = Proof::Hint(Voucher::Nobody);
+        event.proof = Proof::Hint(Voucher::None);
     }
     event
 }

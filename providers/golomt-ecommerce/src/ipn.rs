@@ -117,7 +117,7 @@ fn read_return(fields: &Fields<'_>) -> Result<IpnEvent> {
     let code = filled("status_code")?.map(FreeText::from);
     let text = filled("desc")?.map(FreeText::from);
     let claimed = code.as_deref().map(|code| status::of_code(Some(code)));
-    let proof = Proof::Hint(Voucher::Nobody);
+    let proof = Proof::Hint(Voucher::None);
     let mut event =
         IpnEvent::new(Subject::merchant(reference), proof, RETURN).with_claim(claimed, None, code.as_deref());
     event.text = text;

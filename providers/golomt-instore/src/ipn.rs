@@ -89,7 +89,7 @@ impl GolomtInstore {
             let covered = sign::invoice(terminal, reference.as_str(), text);
             self.keys.check(&covered, push.checksum()).is_ok()
         };
-        let voucher = if is_signed { Voucher::Checksum } else { Voucher::Nobody };
+        let voucher = if is_signed { Voucher::Checksum } else { Voucher::None };
         let claimed = push.resp_code().map(|code| status::of_code(Some(code)));
         // A payer whose first try fails may pay with the next: that is two messages, not a contradiction.
         let message = if claimed == Some(PaymentStatus::Paid) { "paid" } else { PUSH };

@@ -62,7 +62,7 @@ impl UnderTest for Instore {
         ))
     }
 
-    /// The bank sends no browser back; whoever types such an address must not be believed.
+    /// The bank sends no browser back; such an address was typed by somebody, and proves nothing.
     fn forged_return(&self, reference: &MerchantRef) -> Option<Returned> {
         let terminal = &self.terminal;
         Some(Returned::get(format!("invoice={reference}&terminal={terminal}&resp_code=00&amount=1500")))

@@ -59,7 +59,7 @@ impl UnderTest for Merchant {
         Some(all)
     }
 
-    /// QPay sends no browser back; whoever types such an address must not be believed.
+    /// QPay sends no browser back; such an address was typed by somebody, and proves nothing.
     fn forged_return(&self, reference: &MerchantRef) -> Option<Returned> {
         Some(Returned::get(format!("qpay_payment_id={reference}")))
     }

@@ -66,6 +66,6 @@ fn returned(delivery: &Delivery<'_>) -> Result<IpnEvent> {
         fields.get("reference")?.ok_or_else(|| malformed("it is missing").with_field("reference"))?;
     let subject = Subject::merchant(MerchantRef::parse(reference)?);
     let result = fields.get("result")?.filter(|result| result.len() == 4);
-    let event = IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), RETURN);
+    let event = IpnEvent::new(subject, Proof::Hint(Voucher::None), RETURN);
     Ok(event.with_claim(result.map(status::of_result), None, result))
 }

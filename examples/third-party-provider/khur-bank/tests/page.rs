@@ -67,7 +67,7 @@ async fn a_payer_pays_on_the_page_and_comes_back_with_a_hint() {
         Delivery { channel: Channel::Return, method: "GET", query: Some(query), headers: &[], body: b"" };
     let event = provider.ipn().unwrap().verify(&delivery).unwrap();
     assert_eq!(event.subject.merchant_ref, Some(request.merchant_ref.clone()));
-    assert!(matches!(event.proof, Proof::Hint(Voucher::Nobody)));
+    assert!(matches!(event.proof, Proof::Hint(Voucher::None)));
     let payment = provider.queries().unwrap().query(&invoice.payment).await.unwrap();
     assert_eq!((payment.status, payment.amount), (PaymentStatus::Paid, Some(request.amount)));
     assert_eq!(sandbox.provider(ID).unwrap().payment(request.merchant_ref.as_str()).unwrap().debits, 1);

@@ -412,7 +412,7 @@ impl IpnProvider for Bank {
                 _ => PaymentStatus::Declined,
             };
             let subject = Subject::merchant(MerchantRef::parse(reference)?);
-            return Ok(IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "return").with_claim(
+            return Ok(IpnEvent::new(subject, Proof::Hint(Voucher::None), "return").with_claim(
                 Some(status),
                 None,
                 None,
@@ -432,7 +432,7 @@ impl IpnProvider for Bank {
             let subject = Subject::merchant(MerchantRef::parse(reference)?);
             let claimed = if code == "000" { PaymentStatus::Paid } else { PaymentStatus::Declined };
             let amount = Money::parse(amount, Currency::MNT)?;
-            return Ok(IpnEvent::new(subject, Proof::Hint(Voucher::Nobody), "push").with_claim(
+            return Ok(IpnEvent::new(subject, Proof::Hint(Voucher::None), "push").with_claim(
                 Some(claimed),
                 Some(amount),
                 Some(code),

@@ -227,7 +227,7 @@ pub async fn settle<T: PartialEq>(payments: &Payments, bank: impl Fn() -> T) {
     let (mut last, mut quiet) = (moved(), 0);
     for _ in 0..2000 {
         tokio::time::sleep(Duration::from_millis(2)).await;
-        // Nothing has this key, but whoever tries keys waits for those who are writing.
+        // No item has this key. The call waits until the writes before it are done.
         drop(payments.resolve("no item", "S").await);
         let now = moved();
         quiet = if now == last { quiet + 1 } else { 0 };

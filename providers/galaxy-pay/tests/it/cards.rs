@@ -32,7 +32,7 @@ async fn a_charge_waits_and_may_want_to_see_the_payer() {
             other => panic!("{other:?}"),
         });
         assert_eq!(page, endpoint.then_some(PageKind::Challenge));
-        let (path, sent) = script.one();
+        let (path, sent) = one(&script);
         assert_eq!(path, "/api/v1/transaction/pay");
         assert_eq!(
             sent["requestData"],
@@ -63,7 +63,7 @@ async fn the_kind_of_card_is_told_and_not_guessed() {
         script.then(http(200, Operation::Token.good()));
         let request = charge_with(|o| (o.method, o.source_type) = (Some(method.clone()), source));
         gateway.charges().unwrap().charge(&request).await.unwrap();
-        assert_eq!(script.one().1["requestData"]["paymentMethod"], method.as_str());
+        assert_eq!(one(&script).1["requestData"]["paymentMethod"], method.as_str());
     }
     let (gateway, script) = gateway_with(silent);
     for change in [
@@ -100,7 +100,7 @@ async fn fast_pay_is_pending_until_it_is_asked_about() {
         assert_eq!(charge.payment.status, PaymentStatus::Pending);
         assert_eq!((charge.payment.code.as_deref(), charge.next.len()), (status, 0));
         assert_eq!(charge.payment.reference, payment(FLOW_FAST));
-        let data = &script.one().1["requestData"];
+        let data = &one(&script).1["requestData"];
         assert_eq!(
             (&data["apiOperation"], &data["paymentMethod"]),
             (&"FAST_PAY".into(), &"INTERNATIONAL".into())
@@ -144,7 +144,7 @@ async fn a_collected_card_is_sent_and_waits() {
         let charge = gateway.pay_with_card(&request, &raw_card()).await.unwrap();
         assert_eq!((charge.payment.status, charge.next.len()), (PaymentStatus::Pending, 1));
         assert_eq!(charge.payment.reference, payment(flow));
-        let sent = script.one().1["requestData"].clone();
+        let sent = one(&script).1["requestData"].clone();
         assert_eq!(sent["apiOperation"], operation);
         for (name, value) in [
             ("sourceOfFund", "CARD"),
@@ -185,7 +185,7 @@ async fn a_card_is_saved_without_a_payment() {
         "paymentMethod": "INTERNATIONAL", "cardNumber": CARD, "cardHolderName": "NGUYEN VAN PLANTED",
         "cardExpireDate": "01/39", "cardVerificationValue": "987",
     });
-    assert_eq!(script.one().1["requestData"], wanted);
+    assert_eq!(one(&script).1["requestData"], wanted);
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn a_card_is_deleted_by_its_token() {
     let (gateway, script) = gateway();
     script.then(http(200, Operation::Delete.good()));
     gateway.vault().unwrap().delete_card(&CardToken::new(TOKEN)).await.unwrap();
-    let (path, sent) = script.one();
+    let (path, sent) = one(&script);
     assert_eq!(path, "/api/v1/tokenization/deleteToken");
     assert_eq!(sent["requestData"], json!({ "token": TOKEN }));
 }
@@ -206,10 +206,10 @@ async fn a_customers_linked_cards_are_listed_and_removed() {
     assert_eq!(linked.customer_id.as_deref(), Some("77"));
     assert_eq!((linked.tokens.len(), linked.tokens[0].id.as_str()), (1, "12"));
     assert_eq!(linked.tokens[0].card.brand.as_deref(), Some("VISA"));
-    assert_eq!(script.one().1["requestData"], json!({ "customerToken": CUSTOMER }));
+    assert_eq!(one(&script).1["requestData"], json!({ "customerToken": CUSTOMER }));
 
     let (gateway, script) = crate::common::gateway();
     script.then(http(200, Operation::RemoveToken.good()));
     gateway.remove_token(&CUSTOMER.into(), "12").await.unwrap();
-    assert_eq!(script.one().1["requestData"], json!({ "customerToken": CUSTOMER, "tokenID": "12" }));
+    assert_eq!(one(&script).1["requestData"], json!({ "customerToken": CUSTOMER, "tokenID": "12" }));
 }

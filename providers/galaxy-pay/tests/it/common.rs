@@ -1,16 +1,16 @@
 //! The gateway's side, played from a script: what was sent is kept, what is answered is given.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+pub(crate) use tulbur_conformance::{Script, Scripted};
 use tulbur_core::{
     Accept, AccountName, BuildEnv, CallbackUrl, CaptureRequest, CardToken, ChargeRequest, CreateInvoice,
-    Currency, Error, Flow, HttpRequest, HttpResponse, HttpTransport, IdSource, Language, ManualClock,
-    MerchantRef, Money, Monotonic, OperationRef, Options, PaymentRef, Provider, ProviderRef, RefundRequest,
-    ReturnUrls, Timestamp, TransportError, VoidRequest, Way, async_trait,
+    Currency, Error, Flow, HttpResponse, IdSource, Language, ManualClock, MerchantRef, Money, Monotonic,
+    OperationRef, Options, PaymentRef, Provider, ProviderRef, RefundRequest, ReturnUrls, Timestamp,
+    VoidRequest, Way,
 };
 use tulbur_galaxy_pay::{
     Checkout, ExpiryUnit, FLOW_AUTHORIZE, FLOW_OPTION, GalaxyPay, GalaxyPayConfig, GalaxyPayOptions,
@@ -33,40 +33,10 @@ pub(crate) const REQUEST: &str = "01900000000070008000000000000000";
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(crate) const TODAY: u64 = 20_231_115_051_320;
 
-pub(crate) type Scripted = Result<HttpResponse, TransportError>;
-
-/// A transport that answers from a script.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    answers: Mutex<VecDeque<Scripted>>,
-    sent: Mutex<Vec<HttpRequest>>,
-}
-
-impl Script {
-    pub(crate) fn then(&self, answer: Scripted) -> &Self {
-        self.answers.lock().unwrap().push_back(answer);
-        self
-    }
-
-    pub(crate) fn sent(&self) -> Vec<HttpRequest> {
-        std::mem::take(&mut self.sent.lock().unwrap())
-    }
-
-    /// The one request that was sent, as path and JSON.
-    pub(crate) fn one(&self) -> (String, Value) {
-        let mut sent = self.sent();
-        assert_eq!(sent.len(), 1, "exactly one request is sent");
-        let request = sent.remove(0);
-        (request.url.path().to_owned(), serde_json::from_slice(&request.body).unwrap())
-    }
-}
-
-#[async_trait]
-impl HttpTransport for Script {
-    async fn send(&self, request: HttpRequest) -> Scripted {
-        self.sent.lock().unwrap().push(request);
-        self.answers.lock().unwrap().pop_front().expect("the script has an answer for every request")
-    }
+/// The one request that was sent, as path and JSON.
+pub(crate) fn one(script: &Script) -> (String, Value) {
+    let request = script.one();
+    (request.url.path().to_owned(), serde_json::from_slice(&request.body).unwrap())
 }
 
 /// Ids of which the first is [`REQUEST`].

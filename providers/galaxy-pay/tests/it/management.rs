@@ -35,7 +35,7 @@ async fn a_query_names_the_gateways_id_and_says_how_the_payment_stands() {
             assert_eq!(said.text.as_deref(), Some("Giao dịch thành công."));
             let wanted = json!({ "requestID": REQUEST, "requestDateTime": TODAY,
                 "requestData": { "transactionID": TRANSACTION } });
-            assert_eq!(script.one(), ("/api/v1/transaction/query".into(), wanted));
+            assert_eq!(one(&script), ("/api/v1/transaction/query".into(), wanted));
         }
     }
 }
@@ -86,7 +86,7 @@ async fn refund_capture_and_void_name_the_payment_and_themselves() {
     let refund = gateway.refunds().unwrap().refund(&request).await.unwrap();
     assert_eq!((refund.amount, refund.status), (vnd(40_000), RefundStatus::Succeeded));
     assert_eq!(refund.provider_ref, None, "the gateway names none");
-    assert_eq!(script.one(), ("/api/v1/transaction/refund".into(), wanted(40_000, "Trả lại")));
+    assert_eq!(one(&script), ("/api/v1/transaction/refund".into(), wanted(40_000, "Trả lại")));
 
     // A description is mandatory, so that the reference stands in for none.
     let (gateway, script) = crate::common::gateway();
@@ -94,12 +94,12 @@ async fn refund_capture_and_void_name_the_payment_and_themselves() {
     let request = CaptureRequest::new(payment(FLOW_AUTHORIZE), operation_ref(), vnd(100_000));
     let captured = gateway.captures().unwrap().capture(&request).await.unwrap();
     assert_eq!((captured.status, captured.reference), (PaymentStatus::Paid, payment(FLOW_AUTHORIZE)));
-    assert_eq!(script.one(), ("/api/v1/transaction/capture".into(), wanted(100_000, REFUND)));
+    assert_eq!(one(&script), ("/api/v1/transaction/capture".into(), wanted(100_000, REFUND)));
 
     let (gateway, script) = crate::common::gateway();
     script.then(http(200, Operation::Void.good()));
     let request = VoidRequest::new(payment(FLOW_AUTHORIZE), operation_ref());
     let voided = gateway.voids().unwrap().void(&request).await.unwrap();
     assert_eq!((voided.status, voided.reference), (PaymentStatus::Canceled, payment(FLOW_AUTHORIZE)));
-    assert_eq!(script.one(), ("/api/v1/transaction/void".into(), wanted(100_000, REFUND)));
+    assert_eq!(one(&script), ("/api/v1/transaction/void".into(), wanted(100_000, REFUND)));
 }

@@ -97,7 +97,7 @@ async fn a_page_on_which_the_payer_chooses() {
     assert_eq!(invoice.next, [endpoint(PageKind::Choice)]);
     assert_eq!(invoice.payment, payment(FLOW_OPTION));
     assert_eq!(invoice.expires_at, None, "how long a page lives is unknown");
-    let (path, sent) = script.one();
+    let (path, sent) = one(&script);
     assert_eq!(path, "/api/v1/transaction/payWithOption");
     let wanted = [
         json!({ "apiVersion": 2, "apiOperation": "PAY", "language": "vi" }),
@@ -114,7 +114,7 @@ async fn version_one_is_asked_for_by_saying_nothing() {
     let (gateway, script) = gateway_with(config);
     script.then(http(200, Operation::Option.good()));
     Operation::Option.run(&gateway).await.unwrap();
-    assert_eq!(script.one().1["requestData"].get("apiVersion"), None);
+    assert_eq!(one(&script).1["requestData"].get("apiVersion"), None);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn one_method_with_all_that_it_can_carry() {
         addresses(),
     ];
     assert_eq!(
-        script.one(),
+        one(&script),
         (
             "/api/v1/transaction/pay".into(),
             json!({
@@ -169,7 +169,7 @@ async fn what_the_request_says_of_the_payer_is_passed_on() {
     request.payer.name = Some("Nguyễn Văn A".into());
     gateway.invoices().unwrap().create_invoice(&request).await.unwrap();
     let customer = json!({ "customer": { "email": "a@example.com", "phoneNumber": "0900000000" } });
-    assert_eq!(script.one().1["requestData"]["extraData"], customer);
+    assert_eq!(one(&script).1["requestData"]["extraData"], customer);
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_card_is_saved_with_a_payment() {
         request.options = with(|options| options.method = method);
         let invoice = gateway.invoices().unwrap().create_invoice(&request).await.unwrap();
         assert_eq!(invoice.next, [endpoint(page)]);
-        let (sent_to, sent) = script.one();
+        let (sent_to, sent) = one(&script);
         assert!(sent_to.ends_with(path), "{sent_to}");
         assert_eq!(sent["requestData"]["apiOperation"], "PAY_WITH_CREATE_TOKEN");
     }
@@ -199,7 +199,7 @@ async fn money_is_held_for_international_cards() {
         assert_eq!(gateway.flow_of_invoice(&request).unwrap().flow, FLOW_AUTHORIZE);
         let invoice = gateway.invoices().unwrap().create_invoice(&request).await.unwrap();
         assert_eq!(invoice.payment, payment(FLOW_AUTHORIZE));
-        let (path, sent) = script.one();
+        let (path, sent) = one(&script);
         assert_eq!(path, "/api/v1/transaction/pay");
         assert_eq!(sent["requestData"]["isAutoCapture"], "false");
         assert_eq!(sent["requestData"]["paymentMethod"], "INTERNATIONAL");
@@ -226,7 +226,7 @@ async fn a_qr_is_a_banks_or_a_wallets() {
         assert_eq!(invoice.payment, payment(FLOW_QR));
         let shown = [NextAction::ShowQr("00020101021238".into()), endpoint(PageKind::Choice)];
         assert_eq!(invoice.next, shown);
-        let (path, sent) = script.one();
+        let (path, sent) = one(&script);
         assert_eq!(path, "/api/v1/transaction/payWithQR");
         let wanted = [
             json!({
@@ -261,7 +261,7 @@ async fn the_modal_is_given_with_its_script() {
             value: format!("https://uat-payment.galaxypay.vn/pay/{TRANSACTION}"),
         };
         assert_eq!(invoice.next, [NextAction::Embed(embed)]);
-        let (path, sent) = script.one();
+        let (path, sent) = one(&script);
         assert_eq!(path, "/api/v1/transaction/checkout");
         let mut wanted = vec![
             order("Hai quyển sách"),
@@ -314,7 +314,7 @@ async fn a_payment_link_lives_as_long_as_it_was_told() {
     assert_eq!(invoice.next, [redirect("https://uat-s.galaxypay.vn/Ab3", PageKind::Choice)]);
     assert_eq!(invoice.expires_at.unwrap().since(NOW).as_secs(), 90 * 60);
     assert_eq!(
-        script.one(),
+        one(&script),
         (
             "/api/v1/transaction/createPaymentLink".into(),
             json!({

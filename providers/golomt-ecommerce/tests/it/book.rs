@@ -1,33 +1,17 @@
 //! The book's tables say what the provider says of itself.
 
+use tulbur_conformance::BookPage;
 use tulbur_core::{FlowEffect, FlowStart, ProofBy, Provider, QueryBy};
 
 use crate::common::bank;
 
 const PAGE: &str = "../../docs/src/providers/golomt-ecommerce.md";
 
-/// The rows of the table behind this marker.
-fn rows<'a>(page: &'a str, marker: &str) -> Vec<&'a str> {
-    let (_, after) = page.split_once(&format!("<!-- {marker}:")).expect("the page has the marker");
-    let (table, _) = after.split_once("<!-- end -->").expect("the table ends");
-    table.lines().skip(1).filter(|line| !line.is_empty()).skip(2).collect()
-}
-
 #[test]
 fn operations_and_flows_are_as_the_book_has_them() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-    let page = std::fs::read_to_string(&path).expect("the book has a page on this provider");
+    let page = BookPage::read(env!("CARGO_MANIFEST_DIR"), PAGE);
     let (bank, _) = bank();
-    let operations: Vec<String> = bank
-        .info()
-        .operations
-        .iter()
-        .map(|one| {
-            let ability = one.ability.as_str();
-            format!("| {ability} | `{}` | {} | {} | {} |", one.name, one.wire, one.evidence, one.source)
-        })
-        .collect();
-    assert_eq!(rows(&page, "operations"), operations, "the table should be:\n{}", operations.join("\n"));
+    page.has_operations("operations", &bank.info().operations);
 
     let flows: Vec<String> = bank
         .info()
@@ -51,5 +35,5 @@ fn operations_and_flows_are_as_the_book_has_them() {
             format!("| `{}` | {start} | {effect} | our reference | {proof} | {lifetime} |", flow.flow)
         })
         .collect();
-    assert_eq!(rows(&page, "flows"), flows, "the table should be:\n{}", flows.join("\n"));
+    page.has_rows("flows", &flows);
 }

@@ -1,14 +1,14 @@
 //! The bank's side, played from a script: what was sent is kept, what is answered is given.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+pub(crate) use tulbur_conformance::{Script, Scripted};
 use tulbur_core::{
     AccountName, BuildEnv, CallbackUrl, CardToken, ChargeRequest, CreateCardSetup, CreateInvoice, Currency,
-    Error, HttpRequest, HttpResponse, HttpTransport, ManualClock, MerchantRef, Money, Monotonic, PaymentRef,
-    Provider, ReturnUrls, SequenceIds, Timestamp, TransportError, async_trait,
+    Error, HttpResponse, ManualClock, MerchantRef, Money, Monotonic, PaymentRef, Provider, ReturnUrls,
+    SequenceIds, Timestamp,
 };
 use tulbur_golomt_ecommerce::{
     Date, FLOW_CARD_SETUP, FLOW_CHARGE, FLOW_PAGE, GolomtEcommerce, GolomtEcommerceConfig, SettlementQuery,
@@ -21,34 +21,6 @@ pub(crate) const REFERENCE: &str = "0190a1b2c3d47e5f8a9b0c1d2e3f4a5b";
 pub(crate) const OTHER: &str = "0190a1b2c3d47e5f8a9b0c1d2e3f4a5c";
 pub(crate) const INVOICE: &str = "d7fb2858-df36-469e-b40d-2815fe9215cf";
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-
-pub(crate) type Scripted = Result<HttpResponse, TransportError>;
-
-/// A transport that answers from a script.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    answers: Mutex<VecDeque<Scripted>>,
-    sent: Mutex<Vec<HttpRequest>>,
-}
-
-impl Script {
-    pub(crate) fn then(&self, answer: Scripted) -> &Self {
-        self.answers.lock().unwrap().push_back(answer);
-        self
-    }
-
-    pub(crate) fn sent(&self) -> Vec<HttpRequest> {
-        std::mem::take(&mut self.sent.lock().unwrap())
-    }
-}
-
-#[async_trait]
-impl HttpTransport for Script {
-    async fn send(&self, request: HttpRequest) -> Scripted {
-        self.sent.lock().unwrap().push(request);
-        self.answers.lock().unwrap().pop_front().expect("the script has an answer for every request")
-    }
-}
 
 pub(crate) fn config() -> GolomtEcommerceConfig {
     let mut config = GolomtEcommerceConfig::new(TOKEN.into(), SECRET.into());

@@ -254,7 +254,7 @@ fn a_return_is_only_ever_a_hint() {
         let (query, body) =
             if method == "GET" { (Some(text.as_str()), &b""[..]) } else { (None, text.as_bytes()) };
         let event = come_back(method, query, body).unwrap();
-        assert!(matches!(event.proof, Proof::Hint(Voucher::Nobody)));
+        assert!(matches!(event.proof, Proof::Hint(Voucher::None)));
         assert_eq!(event.subject.merchant_ref.as_ref().unwrap().as_str(), REFERENCE);
         assert_eq!((event.code.as_deref(), event.claimed, event.amount), (code, status, None), "{text}");
     }

@@ -1,14 +1,14 @@
 //! The bank's side, played from a script: what was sent is kept, what is answered is given.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+pub(crate) use tulbur_conformance::{Script, Scripted};
 use tulbur_core::{
     AccountName, BuildEnv, CancelRequest, CreateInvoice, Currency, Error, Flow, HttpRequest, HttpResponse,
-    HttpTransport, ManualClock, MerchantRef, Money, Monotonic, OperationRef, PaymentRef, Provider,
-    RefundRequest, SequenceIds, Timestamp, TransportError, Way, async_trait,
+    ManualClock, MerchantRef, Money, Monotonic, OperationRef, PaymentRef, Provider, RefundRequest,
+    SequenceIds, Timestamp, Way,
 };
 use tulbur_golomt_instore::{FLOW_QR, GolomtInstore, GolomtInstoreConfig};
 
@@ -21,34 +21,6 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 /// The payload that the bank's page prints, for 1100.
 pub(crate) const PAYLOAD: &str = "00020101021215312662049626620496002303100000147520460105303496540411005802MN5908kub-test6011ULAANBAATAR62440121000008191937071002124031500000000003430080020163045aea";
 pub(crate) const LINK: &str = "socialpay-payment://key=Tm90L2Ega2V5+YXQ/YWxsAA==";
-
-pub(crate) type Scripted = Result<HttpResponse, TransportError>;
-
-/// A transport that answers from a script.
-#[derive(Debug, Default)]
-pub(crate) struct Script {
-    answers: Mutex<VecDeque<Scripted>>,
-    sent: Mutex<Vec<HttpRequest>>,
-}
-
-impl Script {
-    pub(crate) fn then(&self, answer: Scripted) -> &Self {
-        self.answers.lock().unwrap().push_back(answer);
-        self
-    }
-
-    pub(crate) fn sent(&self) -> Vec<HttpRequest> {
-        std::mem::take(&mut self.sent.lock().unwrap())
-    }
-}
-
-#[async_trait]
-impl HttpTransport for Script {
-    async fn send(&self, request: HttpRequest) -> Scripted {
-        self.sent.lock().unwrap().push(request);
-        self.answers.lock().unwrap().pop_front().expect("the script has an answer for every request")
-    }
-}
 
 pub(crate) fn env() -> (BuildEnv, Arc<Script>) {
     let script = Arc::new(Script::default());

@@ -1,4 +1,4 @@
-//! What arrives from QPay, what it proves, and what it is answered.
+//! Callbacks of QPay: how each is read, what it proves, and its answer.
 
 use proptest::prelude::*;
 use tulbur_core::{

@@ -1,8 +1,9 @@
-//! What may have happened after each failure, for every operation.
+//! The outcome of each failure, for every operation.
 
 use proptest::prelude::*;
 use serde_json::json;
-use tulbur_core::{Error, ErrorKind, Outcome, Phase, TransportError, TransportFault};
+use tulbur_conformance::UNANSWERED;
+use tulbur_core::{Error, ErrorKind, Outcome, Phase, TransportError};
 
 use crate::common::*;
 
@@ -34,22 +35,10 @@ async fn good_answers_are_good() {
 #[tokio::test]
 async fn a_request_without_an_answer() {
     for operation in Operation::ALL {
-        for (fault, kind) in [
-            (TransportFault::Connect, ErrorKind::Unavailable),
-            (TransportFault::Cut, ErrorKind::Unavailable),
-            (TransportFault::Timeout, ErrorKind::Timeout),
-            (TransportFault::TooLarge, ErrorKind::Malformed),
-        ] {
-            for (phase, outcome) in
-                [(Phase::NeverSent, Outcome::NoEffect), (Phase::MayHaveBeenSent, lost(operation))]
-            {
-                let error = fails(operation, Err(TransportError::new(phase, fault, "scripted"))).await;
-                assert_eq!(
-                    (error.kind(), error.outcome()),
-                    (kind, outcome),
-                    "{operation:?} {phase:?} {fault:?}"
-                );
-            }
+        for (fault, phase, kind) in UNANSWERED {
+            let outcome = if phase == Phase::NeverSent { Outcome::NoEffect } else { lost(operation) };
+            let error = fails(operation, Err(TransportError::new(phase, fault, "scripted"))).await;
+            assert_eq!((error.kind(), error.outcome()), (kind, outcome), "{operation:?} {phase:?} {fault:?}");
         }
     }
 }

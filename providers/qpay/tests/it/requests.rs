@@ -1,5 +1,5 @@
-//! What is sent, byte for byte, beside what published clients send (`tests/vectors/qpay.json`), and what is made of the
-//! answers that are published.
+//! Requests, byte for byte, beside those of published clients (`tests/vectors/qpay.json`), and the reading of published
+//! answers.
 
 use serde_json::{Value, json};
 use tulbur_core::{

@@ -1,4 +1,4 @@
-//! What seven published clients send, byte for byte, against the sandbox.
+//! The requests of seven published clients, byte for byte, against the sandbox.
 
 use serde_json::Value;
 

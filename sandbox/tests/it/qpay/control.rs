@@ -1,4 +1,4 @@
-//! What a person or a test can make happen to an invoice.
+//! Actions of a person or a test on an invoice.
 
 use serde_json::json;
 use tulbur_sandbox::PaymentState;

@@ -1,4 +1,4 @@
-//! What must never be kept or shown: the password, tokens, and what a receipt says of people.
+//! Secrets that are never kept or shown: the password, tokens, and the personal data of receipts.
 
 use serde_json::json;
 use tulbur_sandbox::Sandbox;

@@ -202,7 +202,7 @@ impl IpnProvider for FakeBank {
         let subject = Subject::merchant(MerchantRef::parse(reference)?);
         Ok(IpnEvent::new(
             subject,
-            Proof::Hint(if checked { Voucher::Checksum } else { Voucher::Nobody }),
+            Proof::Hint(if checked { Voucher::Checksum } else { Voucher::None }),
             "result",
         ))
     }

@@ -1,4 +1,4 @@
-//! What comes, and what it is taken for.
+//! Payments in full, in parts, too much, too late and in other currencies, and the state that each leads to.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tulbur::core::{ChargeRef, ErrorKind, NextAction, OperationState};
 use tulbur::payments::{AttentionKind, Error, RefundPayment, Status, Timing};
 use tulbur_sandbox::FaultKind;
 
-use crate::street::{Street, mnt};
+use super::street::{Street, mnt};
 
 const DAY: Duration = Duration::from_hours(24);
 

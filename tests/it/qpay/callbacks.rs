@@ -8,7 +8,7 @@ use tulbur::payments::{Status, Timing};
 use tulbur_sandbox::FaultKind;
 use tulbur_tests::eventually;
 
-use crate::street::{PACE, Street, mnt};
+use super::street::{PACE, Street, mnt};
 
 const DAY: Duration = Duration::from_hours(24);
 

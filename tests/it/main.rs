@@ -1,0 +1,4 @@
+//! Shops whose parts run in one process with the sandbox.
+
+mod qpay;
+mod tills;
