@@ -87,8 +87,8 @@ pub enum Proof {
     Hint(Voucher),
 }
 
-/// Who stands for a message that proves nothing: how soon it makes us ask, and whether it may be about a payment of ours
-/// that is not known.
+/// The reason to believe a message that proves nothing. It decides how soon the engine asks, and whether a message about an
+/// unknown payment is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Voucher {
     /// A checksum was right, although it does not cover everything.
